@@ -1,0 +1,126 @@
+// Package zst reads and writes the compressed model file,
+// NAME.safetensors.zst: one zstd frame with content size and checksum around
+// one safetensors file. ReadFile opens a file of either form, Decode and Encode
+// are for bytes in memory.
+package zst
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+
+	"coldstream/weights"
+)
+
+// maxContent bounds the unpacked size of a model file.
+const maxContent = 4 << 30
+
+// Trained weights compress by a few percent, constant ones a thousandfold. A
+// small file that claims more than that is refused before anything is
+// allocated for it.
+const (
+	freeContent = 32 << 20
+	maxRatio    = 4096
+)
+
+// ReadFile reads the model file at path: the compressed form or, told by its
+// content, a safetensors file as it is.
+func ReadFile(path string) (*weights.File, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	read := Decode
+	// A safetensors file begins with a length below 2^32 and then its header's brace.
+	if len(b) > 8 && b[8] == '{' && b[4]|b[5]|b[6]|b[7] == 0 {
+		read = weights.Parse
+	}
+	f, err := read(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+// Decode reads a compressed model file from memory.
+func Decode(b []byte) (*weights.File, error) {
+	content, err := Unpack(b)
+	if err != nil {
+		return nil, err
+	}
+	return weights.Parse(content)
+}
+
+// Unpack returns the safetensors file inside b: what `zstd -d` gives. It
+// demands a content size and a checksum, so that damage cannot pass.
+func Unpack(b []byte) ([]byte, error) {
+	var h zstd.Header
+	if err := h.Decode(b); err != nil {
+		if errors.Is(err, zstd.ErrMagicMismatch) {
+			return nil, errors.New("weights: not a zstd file; a model file is made by `coldstream convert`")
+		}
+		return nil, fmt.Errorf("weights: zstd header: %w", cutOff(err))
+	}
+	switch {
+	case h.Skippable:
+		return nil, errors.New("weights: begins with a skippable zstd frame; a model file is one plain frame")
+	case !h.HasFCS || !h.HasCheckSum:
+		return nil, errors.New("weights: the zstd frame lacks its content size or checksum; compress with `zstd --content-size --check`")
+	case h.DictionaryID != 0:
+		return nil, fmt.Errorf("weights: the zstd frame needs dictionary %d; a model file uses none", h.DictionaryID)
+	case h.FrameContentSize > maxContent || h.FrameContentSize > freeContent+maxRatio*uint64(len(b)):
+		return nil, fmt.Errorf("weights: %d bytes claim to unpack to %d; refused", len(b), h.FrameContentSize)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(max(h.FrameContentSize, 1)), zstd.WithDecoderMaxWindow(max(h.FrameContentSize, zstd.MinWindowSize)))
+	if err != nil {
+		return nil, fmt.Errorf("weights: zstd: %w", err)
+	}
+	defer dec.Close()
+	content, err := dec.DecodeAll(b, nil)
+	if err != nil {
+		return nil, fmt.Errorf("weights: zstd: %w", cutOff(err))
+	}
+	if uint64(len(content)) != h.FrameContentSize {
+		return nil, fmt.Errorf("weights: unpacks to %d bytes, its frame says %d", len(content), h.FrameContentSize)
+	}
+	return content, nil
+}
+
+// cutOff says in words what the decoder reports as an unexpected end.
+func cutOff(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return errors.New("the file is cut off")
+	}
+	return err
+}
+
+// Encode writes f as a compressed model file. The bytes depend on f alone.
+func Encode(f *weights.File) ([]byte, error) {
+	content, err := f.Append(nil)
+	if err != nil {
+		return nil, err
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(true), zstd.WithSingleSegment(true),
+		zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	if err != nil {
+		return nil, fmt.Errorf("weights: zstd: %w", err)
+	}
+	b := enc.EncodeAll(content, nil)
+	if err := enc.Close(); err != nil {
+		return nil, fmt.Errorf("weights: zstd: %w", err)
+	}
+	// What was written is read again before anyone relies on it.
+	again, err := Unpack(b)
+	if err != nil {
+		return nil, fmt.Errorf("weights: reading back: %w", err)
+	}
+	if !bytes.Equal(again, content) {
+		return nil, errors.New("weights: reading back gives other bytes")
+	}
+	return b, nil
+}
