@@ -1,0 +1,196 @@
+// Package csvfile reads CSV files of texts byte for byte: quoted fields keep
+// their line breaks, carriage returns and doubled quotes as Python's csv module
+// and pandas read them, so that a text has the same characters here as it had
+// in training (encoding/csv drops carriage returns inside quotes).
+//
+// Start with NewReader, look columns up with Column, then call Read until
+// io.EOF.
+package csvfile
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// maxRecord bounds one record, so that a quote that is never closed does not
+// read a whole file into memory. Posts have some hundred bytes, articles some
+// ten thousand.
+const maxRecord = 16 << 20
+
+// FieldCountError reports a record with more or fewer fields than the header.
+// Reading may go on after it.
+type FieldCountError struct {
+	Line      int // where the record starts, from 1
+	Got, Want int
+}
+
+// Error says which line has how many fields.
+func (e *FieldCountError) Error() string {
+	return fmt.Sprintf("line %d: %d fields, the header has %d", e.Line, e.Got, e.Want)
+}
+
+// Reader reads the records of one CSV file with a header line. Fields are
+// separated by commas, or by tabs when the header has tabs and no comma.
+type Reader struct {
+	r      *bufio.Reader
+	header []string
+	comma  byte
+	line   int // of the next byte, from 1
+	start  int // of the last record, from 1
+	fields []string
+	ends   []int // of the fields in buf
+	buf    []byte
+}
+
+// NewReader reads the header of r. A byte order mark in front is skipped; an
+// empty input and UTF-16 are errors.
+func NewReader(r io.Reader) (*Reader, error) {
+	c := &Reader{r: bufio.NewReaderSize(r, 1<<16), line: 1, comma: ','}
+	head, err := c.r.Peek(3)
+	switch {
+	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+		if _, err := c.r.Discard(3); err != nil {
+			return nil, err
+		}
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return nil, errors.New("the file is UTF-16; save it as UTF-8")
+	case len(head) == 0 && err != io.EOF:
+		return nil, err
+	}
+	// The longest header line that Peek can show decides on the separator.
+	line, err := c.r.Peek(c.r.Size())
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	line, _, _ = bytes.Cut(bytes.TrimLeft(line, "\r\n"), []byte("\n"))
+	if bytes.IndexByte(line, '\t') >= 0 && bytes.IndexByte(line, ',') < 0 {
+		c.comma = '\t'
+	}
+	fields, err := c.record()
+	if err == io.EOF {
+		return nil, errors.New("the file is empty; a header line with column names is needed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.header = slices.Clone(fields)
+	return c, nil
+}
+
+// Header returns the column names.
+func (c *Reader) Header() []string { return c.header }
+
+// Column returns the index of the column called name. The error lists the
+// columns that there are.
+func (c *Reader) Column(name string) (int, error) {
+	if i := slices.Index(c.header, name); i >= 0 {
+		return i, nil
+	}
+	quoted := make([]string, len(c.header))
+	for i, h := range c.header {
+		quoted[i] = fmt.Sprintf("%q", h)
+	}
+	return 0, fmt.Errorf("no column %q; the columns are %s", name, strings.Join(quoted, ", "))
+}
+
+// Line returns the line, from 1, on which the last record starts.
+func (c *Reader) Line() int { return c.start }
+
+// Read returns the next record, io.EOF after the last one, a FieldCountError
+// for a record that does not have the header's number of fields, after which
+// reading may go on. Empty lines are skipped. The slice is overwritten by the
+// next call, its strings are not.
+func (c *Reader) Read() ([]string, error) {
+	fields, err := c.record()
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) != len(c.header) {
+		return nil, &FieldCountError{Line: c.start, Got: len(fields), Want: len(c.header)}
+	}
+	return fields, nil
+}
+
+// record reads one record. The quoting rules are those of Python's csv module:
+// a field is quoted if its first byte is a quote, a doubled quote inside stands
+// for one, and what follows the closing quote belongs to the field.
+func (c *Reader) record() ([]string, error) {
+	c.fields, c.ends, c.buf = c.fields[:0], c.ends[:0], c.buf[:0]
+	c.start = c.line
+	quoted, opened := false, 0 // inside quotes; the line on which they were opened
+	fresh := true              // no byte of the current field was seen
+	any := false               // a byte of the record was seen
+	for {
+		if len(c.buf) > maxRecord {
+			return nil, fmt.Errorf("line %d: the record is longer than %d MiB; is a closing quote missing?", c.start, maxRecord>>20)
+		}
+		b, err := c.r.ReadByte()
+		if err == io.EOF {
+			if quoted {
+				return nil, fmt.Errorf("line %d: the quote opened here is never closed", opened)
+			}
+			if !any {
+				return nil, io.EOF
+			}
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if b == '\n' {
+			c.line++
+		}
+		if quoted {
+			if b != '"' {
+				c.buf = append(c.buf, b)
+				continue
+			}
+			if next, err := c.r.Peek(1); err == nil && next[0] == '"' {
+				c.buf = append(c.buf, '"')
+				if _, err := c.r.Discard(1); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			quoted = false
+			continue
+		}
+		if b == '\r' { // a line end alone or before \n
+			if next, err := c.r.Peek(1); err == nil && next[0] == '\n' {
+				continue
+			}
+			b = '\n'
+			c.line++
+		}
+		if b == '\n' {
+			if !any {
+				c.start = c.line
+				continue
+			}
+			break
+		}
+		any = true
+		switch {
+		case b == c.comma:
+			c.ends = append(c.ends, len(c.buf))
+			fresh = true
+		case b == '"' && fresh:
+			quoted, fresh, opened = true, false, c.line
+		default:
+			c.buf = append(c.buf, b)
+			fresh = false
+		}
+	}
+	c.ends = append(c.ends, len(c.buf))
+	all, from := string(c.buf), 0
+	for _, end := range c.ends {
+		c.fields = append(c.fields, all[from:end])
+		from = end
+	}
+	return c.fields, nil
+}
