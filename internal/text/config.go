@@ -1,0 +1,158 @@
+package text
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Config says how a text becomes ids: everything about a tokenizer but its
+// words. Its JSON form is the `tokenizer` entry of a model file; field names
+// are those of Keras where Keras has the thing.
+type Config struct {
+	Kind  string   `json:"kind"`            // KindKeras
+	Clean []string `json:"clean,omitempty"` // steps before the tokenizer, in order: the Clean constants
+
+	Lower     bool    `json:"lower"`      // lower case, by Python's rules
+	Filters   string  `json:"filters"`    // each of these code points is replaced by Split
+	Split     string  `json:"split"`      // what separates words; not empty unless CharLevel
+	CharLevel bool    `json:"char_level"` // every code point is a word; Filters and Split are not used
+	NumWords  int     `json:"num_words"`  // only ids below this are given; 0 = all
+	OOVToken  *string `json:"oov_token"`  // the word whose id unknown words get; nil = unknown words are dropped
+
+	MaxLen     int    `json:"maxlen"`     // length of a padded row; 0 = the model takes any length
+	Padding    string `json:"padding"`    // Pre or Post: the side that gets zeros
+	Truncating string `json:"truncating"` // Pre or Post: the side that is cut
+}
+
+// KindKeras is the Kind of a Keras Tokenizer.
+const KindKeras = "keras"
+
+// Sides of a row, for Config.Padding and Config.Truncating.
+const (
+	Pre  = "pre"
+	Post = "post"
+)
+
+// kerasFilters is what Keras' Tokenizer filters unless told otherwise.
+const kerasFilters = "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n"
+
+// KerasConfig returns the Config of Tokenizer() and pad_sequences() without
+// arguments.
+func KerasConfig() Config {
+	return Config{Kind: KindKeras, Lower: true, Filters: kerasFilters, Split: " ", Padding: Pre, Truncating: Pre}
+}
+
+// ParseConfig reads the JSON form of a Config. A field that it does not know is
+// an error, as it would change the ids.
+func ParseConfig(data []byte) (Config, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	var c Config
+	if err := d.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("tokenizer: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Config{}, errors.New("tokenizer: more than one JSON value")
+	}
+	if err := c.check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// check reports the first field whose value cannot be used.
+func (c *Config) check() error {
+	if c.Kind != KindKeras {
+		return fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras))
+	}
+	for _, name := range c.Clean {
+		if _, ok := cleaners[name]; !ok {
+			return fieldError("clean", strconv.Quote(name), "one of "+strings.Join(slices.Sorted(maps.Keys(cleaners)), ", "))
+		}
+	}
+	if !utf8.ValidString(c.Filters) {
+		return fieldError("filters", strconv.Quote(c.Filters), "UTF-8")
+	}
+	if !utf8.ValidString(c.Split) {
+		return fieldError("split", strconv.Quote(c.Split), "UTF-8")
+	}
+	if c.Split == "" && !c.CharLevel {
+		return fieldError("split", `""`, "at least one character")
+	}
+	if c.NumWords < 0 {
+		return fieldError("num_words", strconv.Itoa(c.NumWords), "a number above 0, or 0 for all words")
+	}
+	if c.OOVToken != nil && !utf8.ValidString(*c.OOVToken) {
+		return fieldError("oov_token", strconv.Quote(*c.OOVToken), "UTF-8")
+	}
+	if c.MaxLen < 0 {
+		return fieldError("maxlen", strconv.Itoa(c.MaxLen), "a length above 0, or 0 for any length")
+	}
+	sides := []string{Pre, Post}
+	if !slices.Contains(sides, c.Padding) {
+		return fieldError("padding", strconv.Quote(c.Padding), `"pre" or "post"`)
+	}
+	if !slices.Contains(sides, c.Truncating) {
+		return fieldError("truncating", strconv.Quote(c.Truncating), `"pre" or "post"`)
+	}
+	return nil
+}
+
+// fieldError says that a field of a tokenizer's description has a value that
+// cannot be used.
+func fieldError(field, got, want string) error {
+	return fmt.Errorf("tokenizer: %s is %s, want %s", field, got, want)
+}
+
+// limit returns the number of ids that words can be given out of n in the
+// vocabulary.
+func (c *Config) limit(n int) int {
+	if c.NumWords > 0 {
+		return min(n, c.NumWords)
+	}
+	return n
+}
+
+// oovID returns the id that unknown words get, or -1 where they are dropped.
+func (c *Config) oovID(v *Vocab) (int, error) {
+	switch {
+	case c.OOVToken == nil:
+		return -1, nil
+	case *c.OOVToken == "":
+		// No text has an empty word, so Keras puts it at 1 and nothing moves it.
+		if v.Len() < 2 || len(v.Word(1)) > 0 {
+			return 0, fieldError("oov_token", `""`, "a word of the vocabulary, or an empty word at id 1")
+		}
+		return 1, nil
+	}
+	id, ok := v.ID(*c.OOVToken)
+	if !ok {
+		return 0, fieldError("oov_token", strconv.Quote(*c.OOVToken), "a word of the vocabulary")
+	}
+	return id, nil
+}
+
+// Trim returns the vocabulary without the words that a tokenizer with this
+// Config never gives an id to, which is what a model file needs of it.
+func (c Config) Trim(v Vocab) (Vocab, error) {
+	oov, err := c.oovID(&v)
+	if err != nil {
+		return Vocab{}, err
+	}
+	limit := c.limit(v.Len())
+	words := make([]string, max(limit, oov+1))
+	for id := range words {
+		if id < limit || id == oov {
+			words[id] = string(v.Word(id))
+		}
+	}
+	return NewVocab(words)
+}
