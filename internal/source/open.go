@@ -1,0 +1,177 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdMemory bounds what one zstd frame may ask for: 128 MiB is the largest
+// window that zstd's own tool accepts without being told.
+const zstdMemory = 128 << 20
+
+// OpenFile opens a file of posts; see NewReader.
+func OpenFile(path string, o Options) (Source, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newReader(filepath.Base(path), "file", f, o)
+	if err != nil {
+		err := fmt.Errorf("%s: %w", path, err)
+		return nil, errors.Join(err, f.Close())
+	}
+	return s, nil
+}
+
+// NewReader reads posts from r, decompressed if it is gzip or zstd by its first
+// bytes. The name stands in ids that are made and in errors; kind is each
+// post's Source. Close closes r if it is an io.Closer.
+func NewReader(name, kind string, r io.Reader, o Options) (Source, error) {
+	d, err := decompress(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s, err := newReader(name, kind, d, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+// Open opens a file for reading, decompressed if it is gzip or zstd by its
+// first bytes.
+func Open(path string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%s is a directory", path), f.Close())
+	}
+	r, err := decompress(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return r, nil
+}
+
+// input is a decompressed reader over the raw one that Close closes.
+type input struct {
+	*bufio.Reader
+	close []func() error
+}
+
+func (i *input) Close() error {
+	var errs []error
+	for _, c := range i.close {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+func decompress(r io.Reader) (*input, error) {
+	in := &input{Reader: bufio.NewReaderSize(r, 1<<16)}
+	if c, ok := r.(io.Closer); ok {
+		in.close = append(in.close, c.Close)
+	}
+	head, err := in.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		z, err := gzip.NewReader(in.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		in.Reader = bufio.NewReaderSize(z, 1<<16)
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		z, err := zstd.NewReader(in.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdMemory))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		in.Reader = bufio.NewReaderSize(z, 1<<16)
+		in.close = append([]func() error{func() error { z.Close(); return nil }}, in.close...)
+	}
+	return in, nil
+}
+
+// newReader picks the format and goes to the cursor.
+func newReader(name, kind string, r io.ReadCloser, o Options) (Source, error) {
+	b := bufio.NewReaderSize(r, 1<<16)
+	format := o.Format
+	if format == FormatAuto {
+		head, err := b.Peek(1 << 10)
+		if err != nil && err != io.EOF && len(head) == 0 {
+			return nil, err
+		}
+		head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+		format = FormatCSV
+		if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
+			format = FormatJSONL
+		}
+	}
+	var s Source
+	var err error
+	base := reader{name: name, kind: kind, in: r}
+	switch format {
+	case FormatCSV:
+		s, err = newCSV(base, b, o)
+	case FormatJSONL:
+		s = newJSONL(base, b, o)
+	case FormatLines:
+		s = newLines(base, b)
+	default:
+		return nil, fmt.Errorf("unknown format %q; formats are %s, %s and %s", format, FormatJSONL, FormatCSV, FormatLines)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, seek(s, o.Cursor)
+}
+
+// reader is what the sources over an input have in common.
+type reader struct {
+	name, kind string
+	in         io.Closer
+	records    int // returned by Next, bad ones too
+}
+
+func (r *reader) Cursor() string { return strconv.Itoa(r.records) }
+
+func (r *reader) Close() error { return r.in.Close() }
+
+// madeID is the id of a record that has none.
+func (r *reader) madeID() string { return r.name + ":" + strconv.Itoa(r.records) }
+
+// seek reads the records in front of the cursor.
+func seek(s Source, cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(cursor)
+	if err != nil || n < 0 {
+		return fmt.Errorf("cursor %q is not a number of records", cursor)
+	}
+	for range n {
+		_, err := s.Next(context.Background())
+		var bad *BadRecordError
+		if err == io.EOF {
+			return fmt.Errorf("the cursor is behind record %d, the input has %s records; is it the same input?", n, s.Cursor())
+		}
+		if err != nil && !errors.As(err, &bad) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package source
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// drain returns all posts and bad records of s.
+func drain(t *testing.T, s Source) (posts []Post, bad []string) {
+	t.Helper()
+	for {
+		p, err := s.Next(t.Context())
+		var b *BadRecordError
+		switch {
+		case err == io.EOF:
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			return posts, bad
+		case errors.As(err, &b):
+			bad = append(bad, b.Error())
+		case err != nil:
+			t.Fatal(err)
+		default:
+			posts = append(posts, p)
+		}
+	}
+}
+
+func open(t *testing.T, in string, o Options) Source {
+	t.Helper()
+	s, err := NewReader("in", "file", strings.NewReader(in), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestFormats(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		o        Options
+		want     []Post
+	}{
+		{"JSON lines", "{\"id\":\"a\",\"text\":\"x\",\"lang\":\"en\",\"created_at\":\"now\",\"more\":[1]}\r\n\n{\"id\":629697200650592256,\"text\":\"y\\n\"}", Options{},
+			[]Post{{"a", "x", "en", "now", "file"}, {"629697200650592256", "y\n", "", "", "file"}}},
+		{"JSON lines without ids", "{\"text\":\"x\"}\n{\"text\":\"\",\"id\":null}\n", Options{},
+			[]Post{{"in:1", "x", "", "", "file"}, {"in:2", "", "", "", "file"}}},
+		{"mapped fields", "{\"k\":1,\"full_text\":\"x\",\"text\":\"no\"}\n", Options{TextField: "full_text", IDField: "k"},
+			[]Post{{"1", "x", "", "", "file"}}},
+		{"CSV", "\xef\xbb\xbfid,text,lang\r\n7,\"x\ny\",en\r\n7,z,\r\n,w,\r\n", Options{},
+			[]Post{{"7", "x\ny", "en", "", "file"}, {"7", "z", "", "", "file"}, {"in:3", "w", "", "", "file"}}},
+		{"CSV columns", "nr,tweet\n5,x\n", Options{TextField: "tweet", IDField: "nr"},
+			[]Post{{"5", "x", "", "", "file"}}},
+		{"lines", "\xef\xbb\xbfone\n\ntwo", Options{Format: FormatLines},
+			[]Post{{"in:1", "one", "", "", "file"}, {"in:2", "", "", "", "file"}, {"in:3", "two", "", "", "file"}}},
+		{"empty JSON lines", "", Options{Format: FormatJSONL}, nil},
+	} {
+		posts, bad := drain(t, open(t, c.in, c.o))
+		if !reflect.DeepEqual(posts, c.want) || bad != nil {
+			t.Errorf("%s: got %q, bad %q; want %q", c.name, posts, bad, c.want)
+		}
+	}
+}
+
+func TestBadRecordsAreNamedAndReadingGoesOn(t *testing.T) {
+	in := strings.Join([]string{`{"text":"ok"}`, `{"text":`, `{"txt":"x"}`, `{"text":5}`, `{"text":"x","id":{}}`, `[1]`, "{\"text\":\"\xff\"}", `{"text":"fine"}`}, "\n")
+	posts, bad := drain(t, open(t, in, Options{}))
+	if len(posts) != 2 || posts[1].ID != "in:8" {
+		t.Errorf("got posts %q", posts)
+	}
+	want := []string{"in, line 2: not a JSON object", `in, line 3: no field "text"`, `in, line 4: field "text" is not a string`,
+		`in, line 5: field "id": neither a string nor a number`, "in, line 6: not a JSON object", "in, line 7: not valid UTF-8"}
+	if len(bad) != len(want) {
+		t.Fatalf("got %q", bad)
+	}
+	for i := range want {
+		if !strings.HasPrefix(bad[i], want[i]) {
+			t.Errorf("got %q, want %q", bad[i], want[i])
+		}
+	}
+	posts, bad = drain(t, open(t, "text\na\nb,c\n\xff\nd\n", Options{}))
+	if len(posts) != 2 || len(bad) != 2 || bad[0] != "in, line 3: 2 fields, the header has 1" || !strings.HasPrefix(bad[1], "in, line 4: not valid UTF-8") {
+		t.Errorf("CSV: got %q, %q", posts, bad)
+	}
+}
+
+func TestLongLineIsSkipped(t *testing.T) {
+	in := `{"text":"a"}` + "\n{\"text\":\"" + strings.Repeat("x", maxLine) + "\"}\n" + `{"text":"b"}`
+	posts, bad := drain(t, open(t, in, Options{}))
+	if len(posts) != 2 || len(bad) != 1 || !strings.Contains(bad[0], "line 2: the line is longer than 16 MiB") {
+		t.Errorf("got %d posts, bad %q", len(posts), bad)
+	}
+}
+
+func TestMissingColumnListsTheColumns(t *testing.T) {
+	for _, o := range []Options{{}, {TextField: "tweet"}, {TextField: "msg", IDField: "no"}} {
+		_, err := NewReader("in", "file", strings.NewReader("id,msg\n1,x\n"), o)
+		if err == nil || !strings.Contains(err.Error(), `the columns are "id", "msg"`) {
+			t.Errorf("%+v: got %v", o, err)
+		}
+	}
+}
+
+func TestCompressedFilesAreRecognised(t *testing.T) {
+	plain := []byte("{\"id\":\"a\",\"text\":\"x\"}\n")
+	var gz, zs bytes.Buffer
+	w := gzip.NewWriter(&gz)
+	w.Write(plain)
+	w.Close()
+	z, err := zstd.NewWriter(&zs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Write(plain)
+	z.Close()
+	for name, content := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zs.Bytes()} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenFile(path, Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if posts, _ := drain(t, s); len(posts) != 1 || posts[0].ID != "a" {
+			t.Errorf("%s: got %q", name, posts)
+		}
+	}
+	cut := filepath.Join(t.TempDir(), "cut.gz")
+	if err := os.WriteFile(cut, gz.Bytes()[:gz.Len()-6], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenFile(cut, Options{})
+	if err == nil {
+		_, err = s.Next(t.Context())
+		if err == nil {
+			_, err = s.Next(t.Context())
+		}
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("cut gzip: got %v", err)
+	}
+}
+
+func TestOpenFileErrorsNameTheFile(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty.csv")
+	if err := os.WriteFile(empty, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "none"): "no such file", empty: "the file is empty"} {
+		if _, err := OpenFile(path, Options{}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q and %q", err, path, want)
+		}
+	}
+}
+
+// TestCursorGoesOn stops each source after two records and goes on with a new
+// one over the same input.
+func TestCursorGoesOn(t *testing.T) {
+	for name, open := range map[string]func(cursor string) (Source, error){
+		"sample": func(c string) (Source, error) { return NewSample(4, Options{Cursor: c}) },
+		"CSV": func(c string) (Source, error) {
+			return NewReader("in", "file", strings.NewReader("text\na\nb,bad\nc\nd\n"), Options{Cursor: c})
+		},
+		"JSON lines": func(c string) (Source, error) {
+			return NewReader("in", "file", strings.NewReader("{\"text\":\"a\"}\n{bad\n\n{\"text\":\"c\"}\n"), Options{Cursor: c})
+		},
+	} {
+		whole, err := open("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bad *BadRecordError
+		for range 2 {
+			if _, err := whole.Next(t.Context()); err != nil && !errors.As(err, &bad) {
+				t.Fatal(err)
+			}
+		}
+		rest, err := open(whole.Cursor())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := drain(t, whole)
+		if got, _ := drain(t, rest); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+		if _, err := open("x"); err == nil {
+			t.Errorf("%s: cursor %q was accepted", name, "x")
+		}
+	}
+	if _, err := NewReader("in", "file", strings.NewReader("text\na\n"), Options{Cursor: "5"}); err == nil {
+		t.Error("a cursor behind the end was accepted")
+	}
+}
+
+func TestSampleIsStableAndVaried(t *testing.T) {
+	s, err := NewSample(0, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts, _ := drain(t, s)
+	if len(posts) != SampleSize {
+		t.Fatalf("got %d posts", len(posts))
+	}
+	ids, texts := make(map[string]bool), make(map[string]bool)
+	for _, p := range posts {
+		ids[p.ID], texts[p.Text] = true, true
+	}
+	if len(ids) != len(posts) || len(texts) != len(posts) {
+		t.Errorf("%d ids and %d texts among %d posts", len(ids), len(texts), len(posts))
+	}
+	if p := posts[0]; p.ID != "sample-000001" || p.Lang != "en" || p.CreatedAt != "2026-01-01T12:00:00Z" || p.Source != "sample" || p.Text != "I love the night train to the coast, best thing this week" {
+		t.Errorf("the first post changed: %+v", p)
+	}
+}
+
+func TestCancelledContextStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	sample, err := NewSample(3, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Source{sample, open(t, "text\na\n", Options{}), open(t, "{}\n", Options{})} {
+		if _, err := s.Next(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%T: got %v", s, err)
+		}
+	}
+}
+
+// TestDebateTweets reads the debate tweets, whose texts have quoted line breaks.
+func TestDebateTweets(t *testing.T) {
+	path := filepath.Join("..", "..", "..", "shared", "data", "gop", "Sentiment.csv")
+	if dir := os.Getenv("COLDSTREAM_DATA"); dir != "" {
+		path = filepath.Join(dir, "gop", "Sentiment.csv")
+	}
+	s, err := OpenFile(path, Options{})
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skipf("the data set is not there (%v); set COLDSTREAM_DATA", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts, bad := drain(t, s)
+	if len(posts) != 13871 || bad != nil || posts[13870].ID != "13871" {
+		t.Errorf("got %d posts, bad %q", len(posts), bad)
+	}
+}
