@@ -27,7 +27,7 @@ type Node struct {
 	ReturnSequences     bool       `json:"return_sequences,omitempty"`
 	GoBackwards         bool       `json:"go_backwards,omitempty"`         // process steps from last to first
 	TimeOrder           bool       `json:"time_order,omitempty"`           // with GoBackwards and ReturnSequences: output step t belongs to input step t; otherwise steps stand in processing order, as Keras returns them
-	ZeroOutputForMask   bool       `json:"zero_output_for_mask,omitempty"` // masked steps of the returned sequence are 0 instead of the previous output
+	ZeroOutputForMask   bool       `json:"zero_output_for_mask,omitempty"` // the output of a masked step is 0 instead of the previous output; without ReturnSequences too, where the last step's output is returned
 	ResetAfter          bool       `json:"reset_after,omitempty"`          // GRU: the reset gate multiplies h·U + b instead of h
 	MaskValue           float32    `json:"mask_value,omitempty"`           // MaskValues
 	Axis                int        `json:"axis,omitempty"`                 // Concatenate and softmax: axis without the batch axis; -1 = last

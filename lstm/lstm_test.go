@@ -1,0 +1,109 @@
+package lstm
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+func networks(t *testing.T) int {
+	if testing.Short() {
+		return 60
+	}
+	return 400
+}
+
+// TestAgreesWithReference compares random networks with the float64 reference.
+func TestAgreesWithReference(t *testing.T) {
+	worst := 0.0
+	for seed := range uint64(networks(t)) {
+		n := randomNetwork(seed)
+		m := mustNew(t, n.Graph, n.params, Options{})
+		rows := 1 + n.rng.IntN(12)
+		in := n.batch(rows)
+		out := predict(t, m, nil, rows, in)
+		for row := range rows {
+			for k, want := range reference(n.Graph, n.params, in, row, rows) {
+				got := rowOf(out[k], row, rows)
+				if len(got) != len(want) {
+					t.Fatalf("seed %d, output %d: %d numbers, want %d", seed, k, len(got), len(want))
+				}
+				for i := range want {
+					diff := math.Abs(float64(got[i]) - want[i])
+					if !(diff <= 1e-6) {
+						t.Fatalf("seed %d, row %d, output %d, element %d: got %v, want %v", seed, row, k, i, got[i], want[i])
+					}
+					worst = max(worst, diff)
+				}
+			}
+		}
+	}
+	t.Logf("largest difference %.2g", worst)
+}
+
+// TestShortcutsKeepBits compares random networks and batches with all
+// shortcuts off, each one on, and all on; with one row at a time, with any
+// number of threads, and with working memory that other batches have used.
+func TestShortcutsKeepBits(t *testing.T) {
+	off := Options{NoFold: true, NoPadSkip: true, NoDedupe: true, NoSort: true}
+	variants := map[string]Options{
+		"fold":       {NoPadSkip: true, NoDedupe: true, NoSort: true},
+		"pads":       {NoFold: true, NoDedupe: true, NoSort: true},
+		"dedupe":     {NoFold: true, NoPadSkip: true, NoSort: true},
+		"sort":       {NoFold: true, NoPadSkip: true, NoDedupe: true},
+		"all":        {},
+		"tiny cache": {CacheBytes: 700},
+		"no cache":   {CacheBytes: 1},
+	}
+	for seed := range uint64(networks(t)) {
+		n := randomNetwork(seed)
+		plain := mustNew(t, n.Graph, n.params, off)
+		var batches [][]Input
+		var sizes []int
+		var want [][][]float32
+		for range 3 {
+			rows := 1 + n.rng.IntN(90)
+			in := n.batch(rows)
+			batches, sizes = append(batches, in), append(sizes, rows)
+			want = append(want, predict(t, plain, nil, rows, in))
+		}
+		for name, o := range variants {
+			m := mustNew(t, n.Graph, n.params, o)
+			for _, threads := range []int{1, 3} {
+				s := m.NewScratch(threads)
+				for b, in := range batches {
+					requireSameBits(t, seed, name, predict(t, m, s, sizes[b], in), want[b])
+				}
+			}
+		}
+		m := mustNew(t, n.Graph, n.params, Options{})
+		s := m.NewScratch(1)
+		for row := range sizes[0] {
+			one := slices.Clone(batches[0])
+			for i := range one {
+				one[i].IDs, one[i].Values = nil, nil
+				if n.kinds[i] == kindIDs {
+					one[i].IDs = rowOf(batches[0][i].IDs, row, sizes[0])
+				} else {
+					one[i].Values = rowOf(batches[0][i].Values, row, sizes[0])
+				}
+			}
+			var part [][]float32
+			for _, o := range want[0] {
+				part = append(part, rowOf(o, row, sizes[0]))
+			}
+			requireSameBits(t, seed, "one row", predict(t, m, s, 1, one), part)
+		}
+	}
+}
+
+func requireSameBits(t *testing.T, seed uint64, what string, got, want [][]float32) {
+	t.Helper()
+	for k := range want {
+		for i := range want[k] {
+			if math.Float32bits(got[k][i]) != math.Float32bits(want[k][i]) {
+				t.Fatalf("seed %d, %s, output %d, element %d: got %v, want %v", seed, what, k, i, got[k][i], want[k][i])
+			}
+		}
+	}
+}
