@@ -242,9 +242,14 @@ func AppendFloat(dst []byte, v float32) []byte {
 	if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 		return append(dst, "null"...)
 	}
-	format := byte('f')
-	if a := math.Abs(float64(v)); a != 0 && (a < 1e-6 || a >= 1e21) {
-		format = 'e' // as encoding/json does: long runs of zeros help nobody
+	if a := math.Abs(float64(v)); a == 0 || a >= 1e-6 && a < 1e21 {
+		return strconv.AppendFloat(dst, float64(v), 'f', -1, 32)
 	}
-	return strconv.AppendFloat(dst, float64(v), format, -1, 32)
+	// Long runs of zeros help nobody; as encoding/json does, e-09 becomes e-9.
+	dst = strconv.AppendFloat(dst, float64(v), 'e', -1, 32)
+	if n := len(dst); n >= 4 && dst[n-4] == 'e' && dst[n-3] == '-' && dst[n-2] == '0' {
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
+	}
+	return dst
 }

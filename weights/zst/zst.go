@@ -25,6 +25,7 @@ const maxContent = 4 << 30
 const (
 	freeContent = 32 << 20
 	maxRatio    = 4096
+	minMemory   = 1 << 20 // for the decoder, which counts more than the content of a small frame
 )
 
 // ReadFile reads the model file at path: the compressed form or, told by its
@@ -76,7 +77,7 @@ func Unpack(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("weights: %d bytes claim to unpack to %d; refused", len(b), h.FrameContentSize)
 	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxMemory(max(h.FrameContentSize, 1)), zstd.WithDecoderMaxWindow(max(h.FrameContentSize, zstd.MinWindowSize)))
+		zstd.WithDecoderMaxMemory(max(h.FrameContentSize, minMemory)), zstd.WithDecoderMaxWindow(max(h.FrameContentSize, minMemory)))
 	if err != nil {
 		return nil, fmt.Errorf("weights: zstd: %w", err)
 	}
