@@ -135,6 +135,27 @@ func TestUnfitModelsAreRefused(t *testing.T) {
 	}
 }
 
+func TestTokenizerBeyondTheEmbeddingIsRefused(t *testing.T) {
+	f := model(t, 3, lstm.Softmax)
+	v, err := text.NewVocab([]string{"", "a", "b", "c", "d", "e", "f", "g"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := text.KerasConfig()
+	cfg.MaxLen = 4
+	err = SetTokenizer(f, cfg, v)
+	if err == nil || !strings.Contains(err.Error(), `ids up to 7, but layer "embedding" (Embedding) has only 6 rows`) {
+		t.Errorf("error %v", err)
+	}
+	cfg.NumWords = 6 // ids below 6: the words f and g are never given
+	if err := SetTokenizer(f, cfg, v); err != nil {
+		t.Error(err)
+	}
+	if got := string(f.Vocab.Bytes); got != "abcde" {
+		t.Errorf("the file keeps the words %q", got)
+	}
+}
+
 func TestFieldsAreJSON(t *testing.T) {
 	c := classifier(t, model(t, 3, lstm.Softmax, "n\"o", "größer", "yes"))
 	for _, message := range []string{"", "plain", "q\"\\/\b\f\n\r\t\x00\x1f\x7f", "ä 😀 \u2028 <&>", "bad \xff\xc3 bytes", strings.Repeat("é", 1000)} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"coldstream/internal/text"
+	"coldstream/lstm"
 	"coldstream/weights"
 )
 
@@ -54,10 +55,26 @@ func Pack(f *weights.File) error {
 	return nil
 }
 
-// SetTokenizer puts a tokenizer into f.
+// SetTokenizer puts a tokenizer into f, with the words that it can give. One
+// that can give an id which an Embedding of the network does not have is
+// refused: Keras would read beyond the table or fail, depending on its backend.
 func SetTokenizer(f *weights.File, cfg text.Config, v text.Vocab) error {
-	if _, err := text.New(cfg, v); err != nil {
+	v, err := cfg.Trim(v)
+	if err != nil {
 		return fmt.Errorf("sentiment: %w", err)
+	}
+	tok, err := text.New(cfg, v)
+	if err != nil {
+		return fmt.Errorf("sentiment: %w", err)
+	}
+	for _, n := range f.Graph.Nodes {
+		if n.Op != lstm.OpEmbedding || len(n.Params) == 0 {
+			continue
+		}
+		if shape := f.Params[n.Params[0]].Shape; len(shape) == 2 && tok.MaxID() >= shape[0] {
+			return fmt.Errorf("sentiment: the tokenizer gives ids up to %d, but layer %q (Embedding) has only %d rows, ids 0 to %d; use the model's own tokenizer, or --num-words %d",
+				tok.MaxID(), n.Name, shape[0], shape[0]-1, shape[0])
+		}
 	}
 	description, err := cfg.MarshalJSON()
 	if err != nil {
