@@ -1,0 +1,224 @@
+// Package function is the deployed function's handler: events in, answers out.
+//
+// NewHandler makes a Handler of a Scorer; Handler.Invoke answers one event. It
+// tells events apart by their shape: a Firehose transformation event, a request
+// through a function URL, an HTTP API or a REST API, or {"text"} and {"texts"}
+// as they are. JSON and base64 are read and written by code of this project, so
+// that a record costs neither reflection nor an allocation of its own.
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+	"unsafe"
+
+	"coldstream/internal/jsonscan"
+	"coldstream/internal/sentiment"
+)
+
+// MaxAnswerBytes is the largest answer that Lambda passes on from a synchronous
+// invocation.
+const MaxAnswerBytes = 6_291_556
+
+// Scorer labels texts and writes the answers' fields. A *sentiment.Classifier
+// is one.
+type Scorer interface {
+	// Classify appends one result for each of texts, which are valid UTF-8, to
+	// dst. It is safe for concurrent use, and uses the processors it wants.
+	Classify(dst []sentiment.Result, texts []string) ([]sentiment.Result, error)
+	// AppendFields appends the members of a JSON object that answer for
+	// message, without its braces.
+	AppendFields(dst []byte, message string, r *sentiment.Result) []byte
+	// Name is the model's name, which every answer carries.
+	Name() string
+}
+
+// Handler answers events. It is safe for concurrent use.
+type Handler struct {
+	scorer Scorer
+	model  []byte // `,"model":"NAME"`, the member behind the scorer's
+	logs   logger
+	pool   sync.Pool // of *scratch
+}
+
+// NewHandler returns a Handler that scores with s. It writes one line of JSON
+// for each event to logs, never with a text in it; nil writes none.
+func NewHandler(s Scorer, logs io.Writer) *Handler {
+	h := &Handler{scorer: s, logs: logger{w: logs}}
+	h.model = jsonscan.AppendQuoted([]byte(`,"model":`), s.Name())
+	h.pool.New = func() any { return &scratch{ids: map[string]int{}} }
+	return h
+}
+
+// scratch is what one Invoke works in. Its buffers grow to the largest event
+// seen, which the caller's payload bounds, and are used again.
+type scratch struct {
+	arena   []byte // decoded data; texts point into it
+	tmp     []byte // text of one escaped string, or one record's answer
+	records []record
+	ids     map[string]int // index into records by recordId
+	texts   []string       // of the posts to score
+	results []sentiment.Result
+	failed  []bool // by text: the scorer refused it; empty if it took the batch
+}
+
+func (s *scratch) reset() {
+	s.arena, s.tmp = s.arena[:0], s.tmp[:0]
+	s.records, s.texts, s.results, s.failed = s.records[:0], s.texts[:0], s.results[:0], s.failed[:0]
+	clear(s.ids)
+}
+
+// reserve makes room in the empty arena for n bytes at once.
+func (s *scratch) reserve(n int) {
+	if cap(s.arena) < n {
+		s.arena = make([]byte, 0, n)
+	}
+}
+
+// Invoke answers one event. The answer belongs to the caller; payload is only
+// read, and not used after Invoke returns. An error means that the event as a whole cannot be
+// answered: it is no event that this package knows, or is not valid JSON.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	start := time.Now()
+	s := h.pool.Get().(*scratch)
+	s.reset()
+	l := line{in: len(payload)}
+	answer, err := h.answer(ctx, s, payload, &l)
+	h.pool.Put(s)
+	if err != nil {
+		l.err = err
+	}
+	l.out, l.took = len(answer), time.Since(start)
+	h.logs.write(&l)
+	return answer, err
+}
+
+func (h *Handler) answer(ctx context.Context, s *scratch, payload []byte, l *line) ([]byte, error) {
+	e, err := readEvent(payload)
+	if err != nil {
+		return nil, err
+	}
+	for _, shape := range shapes {
+		if shape.is(&e) {
+			l.event = shape.name
+			return shape.answer(h, ctx, s, &e, l)
+		}
+	}
+	return nil, errors.New(`event is not known: want "records" (Firehose), "requestContext" or "httpMethod" (HTTP), "text" or "texts"`)
+}
+
+// shapes are the kinds of events, the first that fits an event answers it. An
+// S3 Batch Operations task ("tasks") will be one more row.
+var shapes = []struct {
+	name   string
+	is     func(*event) bool
+	answer func(*Handler, context.Context, *scratch, *event, *line) ([]byte, error)
+}{
+	{"firehose", func(e *event) bool { return e.records.Kind == jsonscan.Array }, (*Handler).transform},
+	{"http", (*event).isHTTP, (*Handler).serveHTTP},
+	{"direct", func(e *event) bool { return e.text.Kind != jsonscan.None || e.texts.Kind != jsonscan.None }, (*Handler).direct},
+}
+
+// event is the part of an event that tells what it is. Absent members have
+// Kind None.
+type event struct {
+	payload []byte
+
+	records, invocationID jsonscan.Value // Firehose
+
+	requestContext, httpMethod, path, rawPath, body, isBase64 jsonscan.Value // HTTP, both versions
+
+	text, texts jsonscan.Value // direct
+}
+
+// readEvent checks that payload is one JSON object and finds its members.
+func readEvent(payload []byte) (event, error) {
+	e := event{payload: payload}
+	sc := jsonscan.New(payload)
+	sc.Object()
+	for key, ok := sc.Member(); ok; key, ok = sc.Member() {
+		v := sc.Value()
+		if dst := e.member(key); dst != nil {
+			*dst = v
+		}
+	}
+	if !sc.End() {
+		return event{}, fmt.Errorf("event is not a JSON object: %w", sc.Err())
+	}
+	return e, nil
+}
+
+func (e *event) member(key jsonscan.Value) *jsonscan.Value {
+	for _, m := range [...]struct {
+		name string
+		dst  *jsonscan.Value
+	}{
+		{"records", &e.records}, {"invocationId", &e.invocationID},
+		{"requestContext", &e.requestContext}, {"httpMethod", &e.httpMethod}, {"path", &e.path},
+		{"rawPath", &e.rawPath}, {"body", &e.body}, {"isBase64Encoded", &e.isBase64},
+		{"text", &e.text}, {"texts", &e.texts},
+	} {
+		if key.Is(m.name) {
+			return m.dst
+		}
+	}
+	return nil
+}
+
+// score scores s.texts as one batch into s.results. If the batch fails it
+// scores the texts one by one and notes in s.failed which fail, so that one
+// text costs no other its answer; it returns what was wrong with the batch.
+func (h *Handler) score(ctx context.Context, s *scratch) error {
+	if len(s.texts) == 0 {
+		return nil
+	}
+	results, err := h.classify(s.results, s.texts)
+	if err == nil {
+		s.results = results
+		return nil
+	}
+	for i := range s.texts {
+		e := ctx.Err()
+		if e == nil {
+			results, e = h.classify(s.results, s.texts[i:i+1])
+		}
+		if e != nil {
+			results = append(s.results, sentiment.Result{})
+		}
+		s.results = results
+		s.failed = append(s.failed, e != nil)
+	}
+	return err
+}
+
+// classify is Scorer.Classify, held to its promise of one result per text.
+func (h *Handler) classify(dst []sentiment.Result, texts []string) ([]sentiment.Result, error) {
+	results, err := h.scorer.Classify(dst, texts)
+	if err == nil && len(results) != len(dst)+len(texts) {
+		err = fmt.Errorf("%d results for %d texts", len(results)-len(dst), len(texts))
+	}
+	return results, err
+}
+
+// appendAnswer appends the JSON object that answers for one post.
+func (h *Handler) appendAnswer(dst []byte, p *post, r *sentiment.Result) []byte {
+	dst = append(dst, '{')
+	dst = h.scorer.AppendFields(dst, p.text, r)
+	dst = append(dst, h.model...)
+	for i, v := range p.extra {
+		if len(v) > 0 {
+			dst = append(dst, ',', '"')
+			dst = append(dst, extraFields[i]...)
+			dst = append(dst, '"', ':')
+			dst = append(dst, v...)
+		}
+	}
+	return append(dst, '}')
+}
+
+// view is b as a string that shares b's memory.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

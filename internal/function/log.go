@@ -1,0 +1,119 @@
+package function
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"coldstream/internal/jsonscan"
+)
+
+// line is what the log says about one event. It holds no texts.
+type line struct {
+	event        string         // kind of event; "" = unknown
+	invocationID jsonscan.Value // of a Firehose event
+	status       int            // of an HTTP answer, 0 for other events
+	ok           int            // posts scored
+	failed       [len(reasons)]int
+	in, out      int // bytes
+	took         time.Duration
+	err          error // the event as a whole was refused
+	scorerErr    error // the batch could not be scored at once
+}
+
+// count counts one post.
+func (l *line) count(why Reason) {
+	if why == "" {
+		l.ok++
+		return
+	}
+	for i, r := range reasons {
+		if r == why {
+			l.failed[i]++
+		}
+	}
+}
+
+// logger writes lines, one Write each. Its fields "timestamp", "level" and
+// "message" are those by which Lambda filters logs in JSON format.
+type logger struct {
+	w   io.Writer // nil = no log
+	mu  sync.Mutex
+	buf []byte
+}
+
+// maxLoggedID bounds what a caller can put into the log through an id.
+const maxLoggedID = 128
+
+func (g *logger) write(l *line) {
+	if g.w == nil {
+		return
+	}
+	failed := 0
+	for _, n := range l.failed {
+		failed += n
+	}
+	level, message := "INFO", "event answered"
+	switch {
+	case l.err != nil && 400 <= l.status && l.status < 500:
+		level, message = "WARN", "request refused"
+	case l.err != nil:
+		level, message = "ERROR", "event refused"
+	case failed > 0 || l.scorerErr != nil:
+		level = "WARN"
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := append(g.buf[:0], `{"timestamp":"`...)
+	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = append(append(b, `","level":"`...), level...)
+	b = append(append(b, `","message":"`...), message...)
+	b = append(append(b, `","event":"`...), l.event...)
+	b = append(b, '"')
+	if l.invocationID.Kind == jsonscan.String && len(l.invocationID.Raw) <= maxLoggedID {
+		b = append(append(b, `,"invocation_id":`...), l.invocationID.Raw...)
+	}
+	if l.status != 0 {
+		b = appendCount(b, "status", l.status)
+	}
+	b = appendCount(b, "posts", l.ok+failed)
+	b = appendCount(b, "ok", l.ok)
+	b = appendCount(b, "failed", failed)
+	if failed > 0 {
+		b = append(b, `,"reasons":{`...)
+		comma := false
+		for i, n := range l.failed {
+			if n == 0 {
+				continue
+			}
+			if comma {
+				b = append(b, ',')
+			}
+			comma = true
+			b = append(append(append(b, '"'), reasons[i]...), `":`...)
+			b = strconv.AppendInt(b, int64(n), 10)
+		}
+		b = append(b, '}')
+	}
+	b = appendCount(b, "bytes_in", l.in)
+	b = appendCount(b, "bytes_out", l.out)
+	b = strconv.AppendFloat(append(b, `,"ms":`...), float64(l.took.Microseconds())/1e3, 'f', 3, 64)
+	for _, e := range [...]struct {
+		name string
+		err  error
+	}{{"error", l.err}, {"model_error", l.scorerErr}} {
+		if e.err != nil {
+			b = append(append(append(b, `,"`...), e.name...), `":`...)
+			b = jsonscan.AppendQuoted(b, e.err.Error())
+		}
+	}
+	b = append(b, "}\n"...)
+	g.buf = b
+	_, _ = g.w.Write(b) // there is nowhere left to report it
+}
+
+func appendCount(b []byte, name string, n int) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return strconv.AppendInt(b, int64(n), 10)
+}
