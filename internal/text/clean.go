@@ -16,6 +16,7 @@ const (
 	CleanOrigin    = "keep_origin_chars" // re.sub(r"[^a-zA-z0-9\s]", "", text), with its slip: A-z keeps [ \ ] ^ _ and the backtick
 	CleanRTDeleted = "delete_rt"         // text.replace("rt", ""), inside words too: "party" becomes "pay"
 	CleanRTSpaced  = "rt_to_space"       // text.replace("rt", " "): "party" becomes "pa y"
+	CleanPosts     = "posts"             // the normaliser of `default`: tokens of a post, each with a space in front
 )
 
 // cleanings are the lists of steps that have been used on the data set of the
@@ -39,13 +40,14 @@ func Cleaning(name string) ([]string, error) {
 	return slices.Clone(steps), nil
 }
 
-// cleaner appends the cleaned text to dst.
+// cleaner appends the cleaned text to dst. It may overwrite text.
 type cleaner func(dst, text []byte) []byte
 
 var cleaners = map[string]cleaner{
 	CleanLower:     appendLower,
 	CleanOrigin:    appendOriginChars,
 	CleanRTDeleted: func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", "") },
+	CleanPosts:     appendPosts,
 	CleanRTSpaced:  func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", " ") },
 }
 

@@ -1,11 +1,7 @@
 package text
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,23 +13,27 @@ import (
 // words. Its JSON form is the `tokenizer` entry of a model file; field names
 // are those of Keras where Keras has the thing.
 type Config struct {
-	Kind  string   `json:"kind"`            // KindKeras
-	Clean []string `json:"clean,omitempty"` // steps before the tokenizer, in order: the Clean constants
+	Kind  string   // KindKeras or KindWordPiece
+	Clean []string // steps before the tokenizer, in order: the Clean constants
 
-	Lower     bool    `json:"lower"`      // lower case, by Python's rules
-	Filters   string  `json:"filters"`    // each of these code points is replaced by Split
-	Split     string  `json:"split"`      // what separates words; not empty unless CharLevel
-	CharLevel bool    `json:"char_level"` // every code point is a word; Filters and Split are not used
-	NumWords  int     `json:"num_words"`  // only ids below this are given; 0 = all
-	OOVToken  *string `json:"oov_token"`  // the word whose id unknown words get; nil = unknown words are dropped
+	// Fields of a Keras Tokenizer, zero in other kinds.
+	Lower     bool   // lower case, by Python's rules
+	Filters   string // each of these code points is replaced by Split
+	Split     string // what separates words; not empty unless CharLevel
+	CharLevel bool   // every code point is a word; Filters and Split are not used
+	NumWords  int    // only ids below this are given; 0 = all
 
-	MaxLen     int    `json:"maxlen"`     // length of a padded row; 0 = the model takes any length
-	Padding    string `json:"padding"`    // Pre or Post: the side that gets zeros
-	Truncating string `json:"truncating"` // Pre or Post: the side that is cut
+	OOVToken   *string // the word whose id unknown words get; nil = unknown words are dropped
+	MaxLen     int     // length of a padded row; 0 = the model takes any length
+	Padding    string  // Pre or Post: the side that gets zeros
+	Truncating string  // Pre or Post: the side that is cut
 }
 
-// KindKeras is the Kind of a Keras Tokenizer.
-const KindKeras = "keras"
+// Kinds of tokenizers.
+const (
+	KindKeras     = "keras"     // Keras' Tokenizer: every word has one id
+	KindWordPiece = "wordpiece" // words are cut into pieces, each with an id
+)
 
 // Sides of a row, for Config.Padding and Config.Truncating.
 const (
@@ -50,34 +50,39 @@ func KerasConfig() Config {
 	return Config{Kind: KindKeras, Lower: true, Filters: kerasFilters, Split: " ", Padding: Pre, Truncating: Pre}
 }
 
-// ParseConfig reads the JSON form of a Config. A field that it does not know is
-// an error, as it would change the ids.
-func ParseConfig(data []byte) (Config, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	var c Config
-	if err := d.Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("tokenizer: %w", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return Config{}, errors.New("tokenizer: more than one JSON value")
-	}
-	if err := c.check(); err != nil {
-		return Config{}, err
-	}
-	return c, nil
-}
-
 // check reports the first field whose value cannot be used.
 func (c *Config) check() error {
-	if c.Kind != KindKeras {
-		return fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras))
-	}
 	for _, name := range c.Clean {
 		if _, ok := cleaners[name]; !ok {
 			return fieldError("clean", strconv.Quote(name), "one of "+strings.Join(slices.Sorted(maps.Keys(cleaners)), ", "))
 		}
 	}
+	switch c.Kind {
+	case KindKeras:
+		if err := c.checkKeras(); err != nil {
+			return err
+		}
+	case KindWordPiece:
+		if err := c.checkWordPiece(); err != nil {
+			return err
+		}
+	default:
+		return fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras)+" or "+strconv.Quote(KindWordPiece))
+	}
+	if c.MaxLen < 0 {
+		return fieldError("maxlen", strconv.Itoa(c.MaxLen), "a length above 0, or 0 for any length")
+	}
+	sides := []string{Pre, Post}
+	if !slices.Contains(sides, c.Padding) {
+		return fieldError("padding", strconv.Quote(c.Padding), `"pre" or "post"`)
+	}
+	if !slices.Contains(sides, c.Truncating) {
+		return fieldError("truncating", strconv.Quote(c.Truncating), `"pre" or "post"`)
+	}
+	return nil
+}
+
+func (c *Config) checkKeras() error {
 	if !utf8.ValidString(c.Filters) {
 		return fieldError("filters", strconv.Quote(c.Filters), "UTF-8")
 	}
@@ -92,16 +97,6 @@ func (c *Config) check() error {
 	}
 	if c.OOVToken != nil && !utf8.ValidString(*c.OOVToken) {
 		return fieldError("oov_token", strconv.Quote(*c.OOVToken), "UTF-8")
-	}
-	if c.MaxLen < 0 {
-		return fieldError("maxlen", strconv.Itoa(c.MaxLen), "a length above 0, or 0 for any length")
-	}
-	sides := []string{Pre, Post}
-	if !slices.Contains(sides, c.Padding) {
-		return fieldError("padding", strconv.Quote(c.Padding), `"pre" or "post"`)
-	}
-	if !slices.Contains(sides, c.Truncating) {
-		return fieldError("truncating", strconv.Quote(c.Truncating), `"pre" or "post"`)
 	}
 	return nil
 }

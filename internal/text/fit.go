@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strconv"
 )
 
 // Fit returns the vocabulary that Keras' Tokenizer has after fit_on_texts: the
@@ -13,6 +14,9 @@ import (
 func Fit(c Config, texts iter.Seq[string]) (Vocab, error) {
 	if err := c.check(); err != nil {
 		return Vocab{}, err
+	}
+	if c.Kind != KindKeras {
+		return Vocab{}, fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras)+": other kinds are not fitted")
 	}
 	type word struct {
 		text  string

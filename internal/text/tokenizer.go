@@ -1,6 +1,9 @@
 package text
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // Tokenizer turns texts into ids. It is immutable and may be shared by
 // goroutines; buffers come from a pool, so a call allocates nothing once the
@@ -11,6 +14,7 @@ type Tokenizer struct {
 	vocab  Vocab
 	steps  []cleaner
 	split  splitter
+	pieces bool  // KindWordPiece
 	limit  int32 // ids from here on are not given to words
 	oov    int32 // id of unknown words; -1 = they are dropped
 	maxID  int
@@ -29,7 +33,12 @@ func New(c Config, v Vocab) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{config: c, vocab: v, steps: c.steps(), split: newSplitter(c), limit: int32(c.limit(v.Len())), oov: int32(oov)}
+	if c.Kind == KindWordPiece {
+		if err := checkLetters(&v); err != nil {
+			return nil, err
+		}
+	}
+	t := &Tokenizer{config: c, vocab: v, steps: c.steps(), split: newSplitter(c), pieces: c.Kind == KindWordPiece, limit: int32(c.limit(v.Len())), oov: int32(oov)}
 	t.maxID = max(int(t.limit)-1, 0)
 	for t.maxID > 0 && len(v.Word(t.maxID)) == 0 { // holes at the end
 		t.maxID--
@@ -48,7 +57,7 @@ func (t *Tokenizer) MaxID() int { return t.maxID }
 // Encode appends the ids of the text to dst, without padding or truncation.
 func (t *Tokenizer) Encode(dst []int32, text string) []int32 {
 	s := scratches.Get().(*scratch)
-	dst = t.encode(dst, s, text)
+	dst = t.encode(dst, s, text, math.MaxInt)
 	scratches.Put(s)
 	return dst
 }
@@ -57,7 +66,11 @@ func (t *Tokenizer) Encode(dst []int32, text string) []int32 {
 // of the text, cut or padded with zeros to that length.
 func (t *Tokenizer) EncodePadded(dst []int32, text string) {
 	s := scratches.Get().(*scratch)
-	s.ids = t.encode(s.ids[:0], s, text)
+	most := math.MaxInt
+	if t.config.Truncating == Post {
+		most = len(dst)
+	}
+	s.ids = t.encode(s.ids[:0], s, text, most)
 	t.pad(dst, s.ids)
 	scratches.Put(s)
 }
@@ -79,24 +92,33 @@ func (t *Tokenizer) pad(dst, ids []int32) {
 	}
 }
 
-// encode appends the ids of the text to dst.
-func (t *Tokenizer) encode(dst []int32, s *scratch, text string) []int32 {
+// encode appends the ids of the text to dst, at least the first most of them.
+func (t *Tokenizer) encode(dst []int32, s *scratch, text string, most int) []int32 {
 	s.prepare(text, t.steps, t.split)
+	start := len(dst)
 	for _, w := range s.words {
-		h := hashStart
-		word := s.text[w.from:w.to]
-		for _, b := range word {
-			h = h.add(b)
+		if word := s.text[w.from:w.to]; t.pieces {
+			dst = t.appendPieces(dst, start, word)
+		} else {
+			dst = t.appendWord(dst, word)
 		}
-		id := t.vocab.find(h, "", word)
-		if id < 0 || id >= t.limit {
-			id = t.oov
-		}
-		if id >= 0 {
-			dst = append(dst, id)
+		if len(dst)-start >= most {
+			break
 		}
 	}
 	return dst
+}
+
+// appendWord appends the id of a word as Keras' texts_to_sequences does.
+func (t *Tokenizer) appendWord(dst []int32, word []byte) []int32 {
+	id := t.vocab.lookup(word)
+	if id < 0 || id >= t.limit {
+		id = t.oov
+	}
+	if id < 0 {
+		return dst
+	}
+	return append(dst, id)
 }
 
 // scratch holds the buffers of one call.

@@ -114,8 +114,13 @@ func (v *Vocab) Word(id int) []byte {
 
 // ID returns the id of the word, and whether it has one.
 func (v *Vocab) ID(word string) (int, bool) {
-	id := v.find(hashOf(word), "", []byte(word))
+	id := v.lookup([]byte(word))
 	return int(id), id >= 0
+}
+
+// lookup returns the id of the word, or -1.
+func (v *Vocab) lookup(word []byte) int32 {
+	return v.find(hashOf(word), "", word)
 }
 
 // find returns the id of the word prefix+rest, whose hash is given, or -1.
@@ -172,10 +177,10 @@ func (h hash) spread() uint32 {
 	return uint32((h ^ h>>32) * 0x9e3779b97f4a7c15 >> 32)
 }
 
-func hashOf(s string) hash {
+func hashOf[T string | []byte](word T) hash {
 	h := hashStart
-	for i := 0; i < len(s); i++ {
-		h = h.add(s[i])
+	for i := 0; i < len(word); i++ {
+		h = h.add(word[i])
 	}
 	return h
 }

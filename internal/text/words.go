@@ -13,8 +13,12 @@ type splitter func(s *scratch)
 type span struct{ from, to int }
 
 // newSplitter returns what text_to_word_sequence does after lower case, or, for
-// a tokenizer of characters, Python's walk over a str.
+// a tokenizer of characters, Python's walk over a str. Word pieces are cut from
+// what stands between spaces.
 func newSplitter(c Config) splitter {
+	if c.Kind == KindWordPiece {
+		return func(s *scratch) { splitAtBytes(s, &spaceOnly) }
+	}
 	if c.CharLevel {
 		return splitCharacters
 	}
@@ -38,6 +42,9 @@ func newSplitter(c Config) splitter {
 	}
 	return func(s *scratch) { splitAtString(s, c.Split, filtered) }
 }
+
+// spaceOnly separates the tokens of the normalisers.
+var spaceOnly = [256]bool{' ': true}
 
 // splitAtBytes splits at every byte that separates.
 func splitAtBytes(s *scratch, separates *[256]bool) {

@@ -166,3 +166,192 @@ def codepoints():
     write_json("codepoints.json", {
         "command": COMMAND + "codepoints", "unicode": unicodedata.unidata_version, "block": BLOCK, "digests": [
             {"property": name, "sha256": values} for name, values in digests.items()]})
+
+
+# texts: invented ones, with what real Tokenizers make of them.
+
+TEXTS = [
+    "", " ", "a", "The quick brown fox jumps over the lazy dog.", "the the THE tHe", "party art RT @user: start rt rtrt rrtt r.t",
+    "a_b c^d e`f [g] \\h\\ i]j", "one,two;three:four", "tabs\tand\nlines\r\nand\vmore\fend", "nbsp\u00a0stays\u2003inside\u3000words",
+    "file\x1cgroup\x1drecord\x1eunit\x1fnext\x85line", "\u0130stanbul \u0130\u0130 I\u0307 D\u0130YARBAKIR \u0131\u0131",
+    "\u039f\u0394\u039f\u03a3 \u039f\u0394\u039f\u03a3. \u03a3 \u03a3\u03a3 A\u03a3B A\u03a3 A\u03a3' 'A\u03a3 1\u03a3 A1\u03a3 \u03a3A A.\u03a3 A.\u03a3.B A:\u03a3 A\u00ad\u03a3 A\u0301\u03a3",
+    "\u1e9e \u00df STRASSE Stra\u00dfe \u01c5 \u01c4 \u01f1 \ufb01 \ufb03 \u212a \u212b \u2126 \u1fbc \u1f88 \u023a \u2c65", "na\u00efve caf\u00e9 CAF\u00c9 cafe\u0301",
+    "\u4f60\u597d\u4e16\u754c \u3053\u3093\u306b\u3061\u306f", "\u041f\u0440\u0438\u0432\u0435\u0442 \u041c\u0418\u0420", "\ud55c\uad6d\uc5b4 \u0939\u093f\u0928\u094d\u0926\u0940",
+    "emoji \U0001f600\U0001f600 \U0001f44d\U0001f3fd \U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f", "\U00010400\U00010428 \U0001e900 \U000104b0 \U00010570 \U00016e40",
+    "don't can't won't it's 'quoted' \u2019curly\u2019", "https://example.com/a?b=c&d=e#f www.example.org", "#hashtag @mention $MONEY 100% 3.14 1,000",
+    "a||b|c", "a--b---c-d", "aa aaa aaaa aab baa", "<OOV> <unk> oov unk [UNK]", "x" * 80, "word " * 40, "\ufffd\ufffe\uffff \U0010ffff \x00 a\x00b \x7f",
+    "UPPER lower MiXeD 123ABC", "rt", "art", "\u0155t r\u0307t R\u0130T", "...", "!!!", "\u00bfqu\u00e9? \u00a1hola!", "end of line\n\nnew paragraph\n",
+    "one two three four five six seven eight nine ten eleven twelve", "\u03c3\u03c2\u03a3\u03c3 \u1fb3\u03a3 \u02b0\u03a3 A\u02b0\u03a3 \u0345\u03a3 A\u0345\u03a3 A\u03a3\u0345 A\u03a3\u02b0B",
+]
+
+
+def random_texts(generator, count):
+    """Texts of pieces that are likely to go wrong."""
+    pieces = [w for t in TEXTS for w in re.split("( )", t) if len(w) < 40] + list("\u03a3\u03c3\u03c2\u0130Iirt|-_,.'\t\n\r\u00a0\u2028aAbB") + list(DEFAULT_FILTERS)
+    return ["".join(generator.choice(pieces) + generator.choice(("", " ", " ", " ")) for _ in range(generator.randrange(1, 25)))
+            for _ in range(count)]
+
+
+# The arguments of Tokenizer, the cleaning before it and the arguments of
+# pad_sequences, by name of the case.
+CASES = {
+    "defaults": {},
+    "num_words": {"num_words": 20},
+    "num_words 1": {"num_words": 1},
+    "num_words 2": {"num_words": 2},
+    "num_words 0": {"num_words": 0},
+    "num_words above the vocabulary": {"num_words": 100000},
+    "oov": {"oov_token": "<OOV>"},
+    "oov and num_words": {"oov_token": "<OOV>", "num_words": 30},
+    "oov and num_words 1": {"oov_token": "<OOV>", "num_words": 1},
+    "oov and num_words 2": {"oov_token": "<OOV>", "num_words": 2},
+    "oov that the texts have": {"oov_token": "the"},
+    "oov that the texts have, num_words": {"oov_token": "twelve", "num_words": 12},
+    "oov in capitals": {"oov_token": "THE"},
+    "empty oov": {"oov_token": ""},
+    "oov that is not ASCII": {"oov_token": "\u2205\U0001f600", "num_words": 40},
+    "not lower": {"lower": False},
+    "not lower, oov the texts have": {"lower": False, "oov_token": "A"},
+    "no filters": {"filters": ""},
+    "filters with letters": {"filters": "aeiou .!"},
+    "filters with the split character": {"filters": " ,."},
+    "filters beyond ASCII": {"filters": "\u2019\u0307\u03c2\u4f60\U0001f600!\u00a0", "oov_token": "<OOV>"},
+    "filters that lower case makes": {"filters": "i\u03c3"},
+    "filters with capitals": {"filters": "ATI\u03a3\u0130"},
+    "filters with zero and delete": {"filters": "\x00\x7f\x1c"},
+    "split at a letter": {"split": "t"},
+    "split at a comma": {"split": ","},
+    "split at a line end": {"split": "\n", "filters": "!"},
+    "split at a tab, which is filtered": {"split": "\t"},
+    "split of two characters": {"split": "||"},
+    "split of two equal letters": {"split": "aa", "filters": "!-,."},
+    "split of a filter and another": {"split": "-a", "filters": "-_"},
+    "split beyond ASCII": {"split": "\u00a0"},
+    "split at a capital, lower": {"split": "A"},
+    "split at an emoji": {"split": "\U0001f600", "filters": "a"},
+    "split of text": {"split": "the", "filters": "!"},
+    "characters": {"char_level": True},
+    "characters, num_words and oov": {"char_level": True, "num_words": 25, "oov_token": "UNK"},
+    "characters, oov is one": {"char_level": True, "oov_token": "e", "num_words": 12},
+    "characters, not lower": {"char_level": True, "lower": False},
+    "characters, filters and split unused": {"char_level": True, "filters": "abc", "split": "x"},
+    "origin": {"num_words": 2000, "clean": ORIGIN},
+    "origin, rt kept": {"num_words": 50, "clean": ORIGIN[:2]},
+    "origin, rt to space": {"num_words": 2000, "clean": ORIGIN[:2] + ["rt_to_space"]},
+    "origin characters without lower": {"lower": False, "clean": ["keep_origin_chars"]},
+    "rt only": {"clean": ["delete_rt"], "oov_token": "<OOV>"},
+    "rt before lower": {"clean": ["rt_to_space", "delete_rt", "lower"], "filters": ""},
+    "lower before a tokenizer that does not": {"clean": ["lower"], "lower": False},
+    "posts as words": {"clean": ["posts"], "lower": False, "filters": "", "oov_token": "<unk>"},
+}
+CLEANERS["posts"] = lambda text: "".join(" " + t for t in posts.tokens(text))
+
+PADDINGS = [(padding, truncating, maxlen) for padding in ("pre", "post") for truncating in ("pre", "post") for maxlen in (1, 5, 28)]
+
+
+def keras_version():
+    import keras
+    return keras.__version__
+
+
+def make_tokenizer(options):
+    from tensorflow.keras.preprocessing.text import Tokenizer
+    return Tokenizer(**{k: v for k, v in options.items() if k != "clean"})
+
+
+def pad(rows, padding, truncating, maxlen):
+    from tensorflow.keras.preprocessing.sequence import pad_sequences
+    return pad_sequences(rows, maxlen=maxlen, padding=padding, truncating=truncating)
+
+
+def config(tokenizer, steps, padding, truncating, maxlen):
+    """The description of a Keras tokenizer as our model files hold it."""
+    return {
+        "kind": "keras", "clean": steps, "lower": tokenizer.lower, "filters": tokenizer.filters, "split": tokenizer.split,
+        "char_level": tokenizer.char_level, "num_words": tokenizer.num_words or 0, "oov_token": tokenizer.oov_token,
+        "maxlen": maxlen, "padding": padding, "truncating": truncating}
+
+
+def texts():
+    generator = random.Random(20151122)
+    fitted = TEXTS + random_texts(generator, 30)
+    unseen = random_texts(generator, 25)
+    cases = []
+    for name, options in CASES.items():
+        steps = options.get("clean", [])
+        tokenizer = make_tokenizer(options)
+        tokenizer.fit_on_texts([clean(steps, t) for t in fitted])
+        ids = tokenizer.texts_to_sequences([clean(steps, t) for t in fitted + unseen])
+        padding, truncating, maxlen = PADDINGS[len(cases) % len(PADDINGS)]
+        cases.append({
+            "name": name, "config": config(tokenizer, steps, padding, truncating, maxlen),
+            "words": [tokenizer.index_word.get(i, "") for i in range(max(tokenizer.index_word) + 1)],
+            "ids": ids, "padded": pad(ids, padding, truncating, maxlen).tolist()})
+        if name in ("defaults", "oov and num_words", "characters, oov is one", "filters beyond ASCII", "oov that the texts have"):
+            saved = make_tokenizer(options)
+            saved.fit_on_texts(TEXTS[:24])
+            (TESTDATA / f"tokenizer_{re.sub('[^a-z]+', '_', name.lower())}.json").write_text(saved.to_json() + "\n", encoding="utf-8")
+    rows = [[1, 2, 3, 4, 5, 6], [7], []]
+    write_json("keras_texts.json", {
+        "command": COMMAND + "texts", "keras": keras_version(), "fitted": fitted, "unseen": unseen, "cases": cases,
+        "pad_rows": rows, "pads": [{"padding": p, "truncating": t, "maxlen": n, "rows": pad(rows, p, t, n).tolist()} for p, t, n in PADDINGS]})
+
+
+# corpora: digests of the padded rows of every text.
+
+def corpus_texts(data):
+    """Returns the texts of each data set, as its file has them."""
+    def column(path, name):
+        with open(path, encoding="utf-8", newline="") as f:
+            return [row[name] for row in csv.DictReader(f)]
+    semeval = [line.split("\t")[2] for file in sorted((data / "tweets" / "semeval").glob("*.tsv"))
+               for line in file.read_text(encoding="utf-8").split("\n") if line.count("\t") >= 2]
+    return {
+        "gop": column(data / "gop" / "Sentiment.csv", "text"),
+        "airline": column(data / "tweets" / "airline_Tweets.csv", "text"),
+        "semeval": semeval,
+        "tweeteval": corpora.tweeteval_validation(data)[0],
+    }
+
+
+def digests(texts, rows):
+    """Digests of ROWS rows each: the ids in decimal, rows as lines."""
+    rows = [" ".join(map(str, r)) + "\n" for r in rows(texts)]
+    return [hashlib.sha256("".join(rows[i:i + ROWS]).encode()).hexdigest()[:32] for i in range(0, len(rows), ROWS)]
+
+
+def corpora_digests():
+    data = corpora.data_directory()
+    sets = corpus_texts(data)
+    out = []
+    for name, steps, options, maxlen in (("origin", ORIGIN, {"num_words": 2000, "split": " "}, 28), ("raw", [], {}, 40)):
+        tokenizer = make_tokenizer(options)
+        tokenizer.fit_on_texts([clean(steps, t) for t in sets["gop"]])
+        words = sorted(tokenizer.word_index, key=tokenizer.word_index.get)
+        rows = lambda texts: pad(tokenizer.texts_to_sequences([clean(steps, t) for t in texts]), "pre", "pre", maxlen).tolist()
+        out.append({
+            "tokenizer": name, "config": config(tokenizer, steps, "pre", "pre", maxlen), "fitted": "gop", "words": len(words),
+            "words_sha256": hashlib.sha256("".join(w + "\0" for w in words).encode()).hexdigest()[:32],
+            "sets": {s: digests(t, rows) for s, t in sets.items()}})
+    default = corpora.REPOSITORY / "models" / "default.tokenizer.json"
+    if default.is_file():
+        vocabulary = posts.Vocabulary.read(default)
+        rows = lambda texts: map(vocabulary.encode_padded, texts)
+        out.append({"tokenizer": "default", "file_sha256": hashlib.sha256(default.read_bytes()).hexdigest(),
+                    "sets": {s: digests(t, rows) for s, t in sets.items()}})
+    normalised = lambda texts: map(posts.tokens, texts)
+    out.append({"tokenizer": "posts", "sets": {s: digests(t, normalised) for s, t in sets.items()}})
+    write_json("corpora.json", {"command": COMMAND + "corpora", "keras": keras_version(), "rows": ROWS, "tokenizers": out})
+
+
+PARTS = {"tables": tables, "codepoints": codepoints, "texts": texts, "corpora": corpora_digests}
+
+if __name__ == "__main__":
+    if sys.version_info[:2] != (3, 11):
+        raise SystemExit(f"Python 3.11 is needed, this is {sys.version_info[0]}.{sys.version_info[1]}: other releases have other Unicode tables")
+    unknown = set(sys.argv[1:]) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"unknown part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
+    TESTDATA.mkdir(exist_ok=True)
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

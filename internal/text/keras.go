@@ -1,0 +1,193 @@
+package text
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"coldstream/internal/jsonscan"
+)
+
+// ParseKerasJSON reads a tokenizer that was saved from Keras as JSON:
+//
+//   - Tokenizer.to_json(), also when it was written by json.dump and therefore
+//     is JSON inside a JSON string, and the "config" part of it alone;
+//   - word_index, an object of words and their ids. Then the Config is that of
+//     Tokenizer().
+//
+// The vocabulary is whole (see Config.Trim). MaxLen and the sides of padding and
+// truncating are not part of Keras' Tokenizer: they are those of KerasConfig.
+func ParseKerasJSON(data []byte) (Config, Vocab, error) {
+	v, err := jsonValue(bytes.TrimPrefix(data, []byte("\ufeff")))
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	if v.Kind == jsonscan.String {
+		if v, err = jsonValue([]byte(decode(v))); err != nil {
+			return Config{}, Vocab{}, err
+		}
+	}
+	if v.Kind != jsonscan.Object {
+		return Config{}, Vocab{}, errNotTokenizer
+	}
+	object, err := topLevel(v.Raw)
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	switch {
+	case object.config.Kind == jsonscan.Object:
+		if !object.class.Is("Tokenizer") {
+			return Config{}, Vocab{}, fieldError("class_name", shown(object.class.Raw), `"Tokenizer"`)
+		}
+		return parseKerasConfig(object.config.Raw)
+	case object.wordIndex.Kind == jsonscan.String || object.wordIndex.Kind == jsonscan.Object:
+		return parseKerasConfig(v.Raw)
+	}
+	words, err := parseWordIndex(v.Raw)
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	return FromFields(KerasConfig(), words)
+}
+
+// ParseJSON reads any JSON file that describes a tokenizer with its words: those
+// of ParseKerasJSON, and a Config in its JSON form with one more member, vocab,
+// the words in the order of their ids.
+func ParseJSON(data []byte) (Config, Vocab, error) {
+	if v, err := jsonValue(data); err == nil && v.Kind == jsonscan.Object {
+		if top, err := topLevel(v.Raw); err == nil && top.vocab.Kind == jsonscan.Array {
+			return parseOwn(v.Raw)
+		}
+	}
+	return ParseKerasJSON(data)
+}
+
+// topMembers are the members by which the forms are told apart. In a word_index
+// these names would be words, with numbers as values.
+type topMembers struct{ class, config, wordIndex, vocab jsonscan.Value }
+
+func topLevel(doc []byte) (m topMembers, err error) {
+	s := jsonscan.New(doc)
+	s.Object()
+	for {
+		key, ok := s.Member()
+		if !ok {
+			return m, s.Err()
+		}
+		v := s.Value()
+		switch {
+		case key.Is("class_name"):
+			m.class = v
+		case key.Is("config"):
+			m.config = v
+		case key.Is("word_index"):
+			m.wordIndex = v
+		case key.Is("vocab"):
+			m.vocab = v
+		}
+	}
+}
+
+// parseKerasConfig reads what Tokenizer.get_config() returns.
+func parseKerasConfig(doc []byte) (Config, Vocab, error) {
+	c := KerasConfig()
+	var words map[string]int64
+	err := members(doc, func(name string, v jsonscan.Value) (err error) {
+		switch name {
+		case "document_count", "word_counts", "word_docs", "index_docs", "index_word":
+			return nil // statistics, and word_index the other way round
+		case "word_index":
+			index := v
+			if v.Kind == jsonscan.String {
+				if index, err = jsonValue([]byte(decode(v))); err != nil {
+					return fmt.Errorf("word_index: %w", err)
+				}
+			}
+			if index.Kind != jsonscan.Object {
+				return fieldError(name, shown(v.Raw), "an object of words and their ids")
+			}
+			words, err = parseWordIndex(index.Raw)
+			return err
+		case "nb_words": // num_words of Keras 1
+			name = "num_words"
+		}
+		known, err := c.setField(name, v)
+		if !known {
+			return fmt.Errorf("tokenizer: %s is not supported (it is %s)", shown(name), shown(v.Raw))
+		}
+		return err
+	})
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	if words == nil {
+		return Config{}, Vocab{}, fieldError("word_index", "missing", "an object of words and their ids")
+	}
+	return FromFields(c, words)
+}
+
+// parseWordIndex reads an object of words and their ids.
+func parseWordIndex(doc []byte) (map[string]int64, error) {
+	words := make(map[string]int64)
+	s := jsonscan.New(doc)
+	s.Object()
+	for {
+		key, ok := s.Member()
+		if !ok {
+			break
+		}
+		word, v := decode(key), s.Value()
+		if s.Err() != nil {
+			break
+		}
+		id, err := strconv.ParseInt(string(v.Raw), 10, 64)
+		if v.Kind != jsonscan.Number || err != nil {
+			return nil, fmt.Errorf("tokenizer: word_index: word %q has the id %s, want a whole number", shown(word), shown(v.Raw))
+		}
+		if _, ok := words[word]; ok {
+			return nil, fmt.Errorf("tokenizer: word_index: word %q occurs twice", shown(word))
+		}
+		words[word] = id
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("tokenizer: word_index is not valid JSON: %w", err)
+	}
+	return words, nil
+}
+
+// sparseIDs is how high ids may be however few the words are; a vocabulary has
+// four bytes for every id below its highest.
+const sparseIDs = 1 << 20
+
+// FromFields returns the config and vocabulary of a Keras Tokenizer whose
+// attributes have been read: c is KerasConfig with what the object says, words
+// is its word_index. Words that are not UTF-8 (byte strings of Python 2, half
+// surrogate pairs) leave a hole, as no text has them.
+func FromFields(c Config, words map[string]int64) (Config, Vocab, error) {
+	highest := int64(0)
+	for word, id := range words {
+		if most := int64(max(sparseIDs, 4*len(words))); id < 0 || id > most {
+			return Config{}, Vocab{}, fmt.Errorf("tokenizer: word_index: word %q has the id %d, want 0 to %d", shown(word), id, most)
+		}
+		highest = max(highest, id)
+	}
+	list, taken := make([]string, highest+1), make([]bool, highest+1)
+	for word, id := range words {
+		if taken[id] {
+			return Config{}, Vocab{}, fmt.Errorf("tokenizer: word_index: %q and another word have the id %d", shown(word), id)
+		}
+		taken[id] = true
+		if utf8.ValidString(word) {
+			list[id] = word
+		}
+	}
+	v, err := NewVocab(list)
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	if _, err := New(c, v); err != nil {
+		return Config{}, Vocab{}, err
+	}
+	return c, v, nil
+}
