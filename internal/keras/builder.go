@@ -1,0 +1,362 @@
+package keras
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"coldstream/lstm"
+)
+
+// value is a tensor while the graph is built.
+type value struct {
+	node  string // of the graph
+	shape []int  // without the batch axis, -1 = variable
+	mask  string // mask node that goes with it, "" = none
+	truth *truth // not nil: a tensor of truth values made by an operation, and no node
+}
+
+// builder runs a network with symbolic tensors, as Keras does, and writes down
+// the nodes.
+type builder struct {
+	version version
+	graph   lstm.Graph
+	params  map[string]lstm.Tensor
+	names   map[string]bool // of nodes
+	inputs  map[string]*Input
+	masks   map[string]string  // mask nodes by what they are made of
+	outputs map[*layer][]value // of the first use of each layer
+}
+
+func newBuilder(v version) *builder {
+	return &builder{
+		version: v,
+		params:  map[string]lstm.Tensor{},
+		names:   map[string]bool{},
+		inputs:  map[string]*Input{},
+		masks:   map[string]string{},
+		outputs: map[*layer][]value{},
+	}
+}
+
+// add adds a node named after l and returns its output.
+func (b *builder) add(l *layer, n lstm.Node, shape []int) value {
+	n.Name = b.unique(l.path)
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	return value{node: n.Name, shape: shape}
+}
+
+// unique returns name, with a number behind it if a node has that name: a layer
+// may be used several times.
+func (b *builder) unique(name string) string {
+	free := name
+	for i := 1; b.names[free]; i++ {
+		free = fmt.Sprintf("%s#%d", name, i)
+	}
+	b.names[free] = true
+	return free
+}
+
+// param puts a variable of l into the graph's weights and returns its name. The
+// variable must have the given shape.
+func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
+	t, ok := l.tensors[name]
+	if !ok {
+		return "", l.fail("the file has no %s", name)
+	}
+	if !equalShapes(t.Shape, shape) {
+		hint := ""
+		if name == "bias" && len(t.Shape) == 1 && len(shape) > 0 && t.Shape[0] == 2*shape[len(shape)-1] {
+			hint = "; these are the weights of a CuDNN layer: load the model in Keras 2.15 and save it again"
+		}
+		return "", l.fail("%s (%s) has shape %s, expected %s%s", name, t.from, shapeText(t.Shape), shapeText(shape), hint)
+	}
+	full := l.path + "/" + name
+	b.params[full] = t.Tensor
+	return full, nil
+}
+
+// input adds an input of the model.
+func (b *builder) input(name string, shape []int) value {
+	n := lstm.Node{Name: b.unique(name), Op: lstm.OpInput, Shape: shape}
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	b.graph.Inputs = append(b.graph.Inputs, n.Name)
+	b.inputs[n.Name] = &Input{Name: n.Name, Shape: shape}
+	return value{node: n.Name, shape: shape}
+}
+
+// markIDs notes that an input is of token ids below vocab.
+func (b *builder) markIDs(l *layer, x value, vocab int) error {
+	in := b.inputs[x.node]
+	if in == nil {
+		return l.fail("the ids are computed by other layers, which is not supported; feed them to the model's input")
+	}
+	if len(x.shape) != 1 {
+		return l.fail("the input has shape %s; only a sequence of ids is supported", shapeText(x.shape))
+	}
+	if in.VocabSize == 0 || vocab < in.VocabSize {
+		in.VocabSize = vocab
+	}
+	return nil
+}
+
+// maskIDs returns the node of the mask that is true where an id is not 0.
+func (b *builder) maskIDs(x value) string {
+	return b.mask("ids "+x.node, lstm.Node{Name: x.node + "/mask", Op: lstm.OpMaskIDs, Inputs: []string{x.node}})
+}
+
+// maskSteps returns the node of the mask that is true where a feature is not v.
+func (b *builder) maskSteps(x value, v float32) string {
+	key := fmt.Sprintf("steps %s %x", x.node, math.Float32bits(v))
+	return b.mask(key, lstm.Node{Name: x.node + "/mask", Op: lstm.OpMaskSteps, Inputs: []string{x.node}, MaskValue: v})
+}
+
+func (b *builder) mask(key string, n lstm.Node) string {
+	if m, ok := b.masks[key]; ok {
+		return m
+	}
+	n.Name = b.unique(n.Name)
+	b.masks[key] = n.Name
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	return n.Name
+}
+
+// run calls network n with the given tensors and returns its outputs.
+func (b *builder) run(n *network, in []value) ([]value, error) {
+	if n.sequential() {
+		return b.runSequential(n, in)
+	}
+	return b.runFunctional(n, in)
+}
+
+func (b *builder) runSequential(n *network, x []value) ([]value, error) {
+	for i, l := range n.layers {
+		if l.class == "InputLayer" {
+			if i > 0 {
+				return nil, l.fail("an InputLayer behind other layers")
+			}
+			b.note(l, x)
+			continue
+		}
+		var err error
+		if x, err = b.apply(l, x); err != nil {
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// apply calls a layer with tensors.
+func (b *builder) apply(l *layer, in []value) ([]value, error) {
+	for _, x := range in {
+		if x.truth != nil {
+			return nil, l.fail("called with the truth values of an operation, which is not supported")
+		}
+	}
+	var out []value
+	var err error
+	if l.inner != nil {
+		out, err = b.run(l.inner, in)
+	} else {
+		out, err = l.kind.call(b, l, in)
+	}
+	if err != nil {
+		return nil, l.wrap(err)
+	}
+	if l.kind != nil && l.kind.mask != ownMask {
+		for i := range out {
+			out[i].mask = ""
+			if l.kind.mask == keepMask {
+				out[i].mask = in[0].mask
+			}
+		}
+	}
+	b.note(l, out)
+	return out, nil
+}
+
+// runFunctional computes the outputs of a Functional model, and only what they
+// need.
+func (b *builder) runFunctional(n *network, in []value) ([]value, error) {
+	if len(in) != len(n.inputs) {
+		return nil, fmt.Errorf("model %q is called with %d tensors, expected %d", n.name, len(in), len(n.inputs))
+	}
+	f := functionalRun{builder: b, network: n, layers: map[string]*layer{}, done: map[callKey][]value{}}
+	for _, l := range n.layers {
+		f.layers[l.name] = l
+	}
+	for i, r := range n.inputs {
+		l := f.layers[r.layer]
+		if l == nil || l.class != "InputLayer" {
+			return nil, fmt.Errorf("input %q of model %q is not an InputLayer", r.layer, n.name)
+		}
+		f.done[callKey{r.layer, 0}] = in[i : i+1]
+		b.note(l, in[i:i+1])
+	}
+	// The layers run in the order of the config as far as they can, for nodes in
+	// a natural order.
+	for _, l := range n.layers {
+		for i := range l.calls {
+			if _, err := f.result(callKey{l.name, l.firstCall + i}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var out []value
+	for _, r := range n.outputs {
+		v, err := f.value(r)
+		if err != nil {
+			return nil, fmt.Errorf("output of model %q: %w", n.name, err)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+type callKey struct {
+	layer string
+	call  int
+}
+
+// functionalRun is one pass through a Functional model.
+type functionalRun struct {
+	*builder
+	network *network
+	layers  map[string]*layer
+	done    map[callKey][]value // nil while under way
+}
+
+// value returns the tensor that r refers to.
+func (f *functionalRun) value(r ref) (value, error) {
+	out, err := f.result(callKey{r.layer, r.call})
+	if err != nil {
+		return value{}, err
+	}
+	if r.output >= len(out) {
+		l := f.layers[r.layer]
+		return value{}, l.fail("its output %d is used, which is not supported (states of return_state=true?)", r.output)
+	}
+	return out[r.output], nil
+}
+
+// result returns the outputs of a call, made now if it has not been yet.
+func (f *functionalRun) result(k callKey) ([]value, error) {
+	if out, ok := f.done[k]; ok {
+		if out == nil {
+			return nil, fmt.Errorf("layer %q is called with its own output", k.layer)
+		}
+		return out, nil
+	}
+	l := f.layers[k.layer]
+	if l == nil {
+		return nil, fmt.Errorf("a layer refers to layer %q, which is not there", k.layer)
+	}
+	i := k.call - l.firstCall
+	if i < 0 || i >= len(l.calls) {
+		return nil, l.fail("its call %d is referred to, but it has %d", k.call, len(l.calls))
+	}
+	f.done[k] = nil
+	out, err := f.call(l, l.calls[i])
+	if err != nil {
+		return nil, err
+	}
+	f.done[k] = out
+	return out, nil
+}
+
+// call makes one call of a layer. An explicit mask comes before the one that
+// the first tensor carries.
+func (f *functionalRun) call(l *layer, c call) ([]value, error) {
+	if l.op != nil {
+		return f.operate(l, c)
+	}
+	in, err := f.tensors(l, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range sortedKeys(c.kwargs) {
+		o := c.kwargs[k]
+		switch {
+		case o.none(), k == "training" && o.json == false:
+		case k == "mask" && o.from != nil:
+			m, err := f.value(*o.from)
+			if err != nil {
+				return nil, err
+			}
+			if len(in) != 1 {
+				return nil, l.fail("a mask for several inputs is not supported")
+			}
+			if in[0].mask, err = m.asMask(l); err != nil {
+				return nil, err
+			}
+		case k == "mask" && o.maskless():
+		default:
+			return nil, l.fail("called with %s=%.60s, which is not supported", k, o.text())
+		}
+	}
+	return f.apply(l, in)
+}
+
+// tensors returns the tensors of a call's first argument; the only other
+// argument allowed is None.
+func (f *functionalRun) tensors(l *layer, c call) ([]value, error) {
+	for i, o := range c.args {
+		if i > 0 && !o.none() {
+			return nil, l.fail("called with more than one argument (initial states?), which is not supported")
+		}
+	}
+	if len(c.args) == 0 {
+		return nil, l.fail("called without an argument")
+	}
+	return f.flatten(l, c.args[0])
+}
+
+func (f *functionalRun) flatten(l *layer, o operand) ([]value, error) {
+	if o.from != nil {
+		v, err := f.value(*o.from)
+		return []value{v}, err
+	}
+	if o.list == nil {
+		return nil, l.fail("called with the constant %.60s, which is not supported", jsonText(o.json))
+	}
+	var all []value
+	for _, e := range o.list {
+		v, err := f.flatten(l, e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v...)
+	}
+	return all, nil
+}
+
+// maskless reports whether a mask argument is a list of nothing but None.
+func (o operand) maskless() bool {
+	for _, e := range o.list {
+		if !e.none() {
+			return false
+		}
+	}
+	return o.list != nil
+}
+
+func (o operand) text() string {
+	switch {
+	case o.from != nil:
+		return "the output of " + o.from.layer
+	case o.list != nil:
+		return "a list"
+	}
+	return jsonText(o.json)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func equalShapes(a, b []int) bool { return slices.Equal(a, b) }
+
+// shapeText formats a shape as [28 128], with ? for a variable size.
+func shapeText(shape []int) string {
+	return strings.ReplaceAll(fmt.Sprint(shape), "-1", "?")
+}

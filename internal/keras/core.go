@@ -1,0 +1,198 @@
+package keras
+
+import (
+	"math"
+	"slices"
+
+	"coldstream/lstm"
+)
+
+// weightOptions are those of layers with weights that matter in training only.
+const weightOptions = "kernel_initializer recurrent_initializer bias_initializer embeddings_initializer " +
+	"kernel_regularizer recurrent_regularizer bias_regularizer embeddings_regularizer " +
+	"kernel_constraint recurrent_constraint bias_constraint embeddings_constraint " +
+	"seed"
+
+// noQuantization refuses what Keras 3 writes for layers with integer weights.
+var noQuantization = fixedOption{"quantization_config", `[null]`, "save the model before it is quantized"}
+
+var coreLayers = map[string]*layerType{
+	"InputLayer": {
+		reads: "shape",
+		fixed: []fixedOption{
+			{"sparse", `[false]`, "use a dense input"},
+			{"ragged", `[false]`, "use a padded input"},
+			{"optional", `[false]`, "make the input a required one"},
+		},
+		call: func(_ *builder, l *layer, _ []value) ([]value, error) {
+			return nil, l.fail("an InputLayer stands where a layer is called")
+		},
+	},
+	"Embedding": {
+		reads:   "input_dim output_dim mask_zero",
+		ignores: weightOptions + " input_length sparse dropout",
+		fixed:   []fixedOption{noQuantization},
+		mask:    ownMask,
+		slots:   func(*layer, version) ([]slot, error) { return []slot{{name: "embeddings"}}, nil },
+		call:    callEmbedding,
+	},
+	"Masking": {
+		reads: "mask_value",
+		mask:  ownMask,
+		call:  callMasking,
+	},
+	"Dense": {
+		reads:   "units activation use_bias",
+		ignores: weightOptions + " input_dim",
+		fixed:   []fixedOption{noQuantization},
+		mask:    keepMask,
+		slots:   denseSlots,
+		call:    callDense,
+	},
+	"Activation": {
+		reads: "activation",
+		mask:  keepMask,
+		call: func(b *builder, l *layer, in []value) ([]value, error) {
+			x, err := one(l, in)
+			if err != nil {
+				return nil, err
+			}
+			f, err := b.activation(l, "activation", "linear")
+			if err != nil {
+				return nil, err
+			}
+			return []value{b.activate(l, x, f)}, nil
+		},
+	},
+	"ReLU": {
+		fixed: []fixedOption{
+			{"max_value", `[null]`, "use an Activation layer"},
+			{"negative_slope", `[null, 0]`, "use an Activation layer"},
+			{"threshold", `[null, 0]`, "use an Activation layer"},
+		},
+		mask: keepMask,
+		call: func(b *builder, l *layer, in []value) ([]value, error) {
+			x, err := one(l, in)
+			return single(b.activate(l, x, lstm.ReLU), err)
+		},
+	},
+	"Softmax": {
+		fixed: []fixedOption{{"axis", `[-1]`, "take the softmax over the last axis"}},
+		mask:  keepMask,
+		call: func(b *builder, l *layer, in []value) ([]value, error) {
+			x, err := one(l, in)
+			if err == nil && x.mask != "" {
+				err = l.fail("with a mask is not supported; use an Activation layer with softmax, which ignores masks")
+			}
+			return single(b.activate(l, x, lstm.Softmax), err)
+		},
+	},
+	"Flatten": {
+		fixed: []fixedOption{{"data_format", `[null, "channels_last"]`, "use channels_last"}},
+		mask:  dropMask,
+		call: func(b *builder, l *layer, in []value) ([]value, error) {
+			x, err := one(l, in)
+			if err != nil || len(x.shape) == 1 {
+				return single(x, err)
+			}
+			n := 1
+			for _, d := range x.shape {
+				if d < 0 {
+					return nil, l.fail("the input has shape %s; flattening needs a fixed length: give Input a shape", shapeText(x.shape))
+				}
+				if n > math.MaxInt32/max(d, 1) {
+					return nil, l.fail("the input has shape %s, which is too large", shapeText(x.shape))
+				}
+				n *= d
+			}
+			return []value{b.add(l, lstm.Node{Op: lstm.OpFlatten, Inputs: []string{x.node}}, []int{n})}, nil
+		},
+	},
+}
+
+func callEmbedding(b *builder, l *layer, in []value) ([]value, error) {
+	o := l.options()
+	vocab, dim, maskZero := o.positive("input_dim"), o.positive("output_dim"), o.bool("mask_zero", false)
+	if o.err != nil {
+		return nil, o.err
+	}
+	x, err := one(l, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.markIDs(l, x, vocab); err != nil {
+		return nil, err
+	}
+	table, err := b.param(l, "embeddings", vocab, dim)
+	if err != nil {
+		return nil, err
+	}
+	y := b.add(l, lstm.Node{Op: lstm.OpEmbedding, Inputs: []string{x.node}, Params: []string{table}}, append(slices.Clone(x.shape), dim))
+	if maskZero {
+		y.mask = b.maskIDs(x)
+	}
+	return []value{y}, nil
+}
+
+// callMasking makes a mask of the steps that differ from mask_value in some
+// feature, and sets the others to 0.
+func callMasking(b *builder, l *layer, in []value) ([]value, error) {
+	o := l.options()
+	v := o.float("mask_value", 0)
+	if o.err != nil {
+		return nil, o.err
+	}
+	x, _, err := sequence(l, in)
+	if err != nil {
+		return nil, err
+	}
+	mask := b.maskSteps(x, float32(v))
+	y := b.add(l, lstm.Node{Op: lstm.OpApplyMask, Inputs: []string{x.node}, Mask: mask}, x.shape)
+	y.mask = mask
+	return []value{y}, nil
+}
+
+func denseSlots(l *layer, _ version) ([]slot, error) {
+	o := l.options()
+	s := []slot{{name: "kernel"}}
+	if o.bool("use_bias", true) {
+		s = append(s, slot{name: "bias"})
+	}
+	return s, o.err
+}
+
+func callDense(b *builder, l *layer, in []value) ([]value, error) {
+	o := l.options()
+	units, bias := o.positive("units"), o.bool("use_bias", true)
+	if o.err != nil {
+		return nil, o.err
+	}
+	f, err := b.activation(l, "activation", "linear")
+	if err != nil {
+		return nil, err
+	}
+	x, err := one(l, in)
+	if err != nil {
+		return nil, err
+	}
+	if len(x.shape) == 0 || x.shape[len(x.shape)-1] < 1 {
+		return nil, l.fail("the input has shape %s; the size of its last axis must be known", shapeText(x.shape))
+	}
+	shape := slices.Clone(x.shape)
+	last := len(shape) - 1
+	params := make([]string, 1, 2)
+	if params[0], err = b.param(l, "kernel", shape[last], units); err != nil {
+		return nil, err
+	}
+	if bias {
+		name, err := b.param(l, "bias", units)
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, name)
+	}
+	shape[last] = units
+	return []value{b.add(l, lstm.Node{
+		Op: lstm.OpDense, Inputs: []string{x.node}, Params: params, Units: units, Activation: f,
+	}, shape)}, nil
+}

@@ -1,0 +1,99 @@
+package keras
+
+import "fmt"
+
+// modelInputs adds the model's inputs to the graph.
+func (b *builder) modelInputs(n *network) ([]value, error) {
+	if n.sequential() {
+		name, shape, err := n.inputShape()
+		if err != nil {
+			return nil, err
+		}
+		return []value{b.input(name, shape)}, nil
+	}
+	var in []value
+	for _, r := range n.inputs {
+		for _, l := range n.layers {
+			if l.name != r.layer {
+				continue
+			}
+			shape, err := l.ownShape()
+			if err != nil {
+				return nil, err
+			}
+			in = append(in, b.input(l.name, shape))
+			break
+		}
+	}
+	if len(in) != len(n.inputs) {
+		return nil, fmt.Errorf("model %q: an input layer is missing", n.name)
+	}
+	return in, nil
+}
+
+// inputShape returns the name and shape of a Sequential model's input, which is
+// in the config of the first layer, of the first layer of that, or of the
+// model.
+func (n *network) inputShape() (name string, shape []int, err error) {
+	l := n.layers[0]
+	name = l.name
+	if l.class != "InputLayer" {
+		name += "_input"
+	}
+	if shape, err = l.ownShape(); shape != nil || err != nil {
+		return name, shape, err
+	}
+	if inner := l.inner; inner != nil {
+		if inner.sequential() {
+			return inner.inputShape()
+		}
+		if len(inner.inputs) == 1 {
+			for _, x := range inner.layers {
+				if x.name == inner.inputs[0].layer {
+					shape, err = x.ownShape()
+					return x.name, shape, err
+				}
+			}
+		}
+	}
+	for _, v := range []any{n.config["build_input_shape"], asObject(n.entry["build_config"])["input_shape"]} {
+		if shape, ok := readShape(v); ok {
+			return name, shape, nil
+		}
+	}
+	if l.class == "Embedding" {
+		return name, []int{-1}, nil
+	}
+	return "", nil, l.fail("the model does not say the shape of its input; build it with an Input layer")
+}
+
+// ownShape returns the input shape in the config of a layer or of the layer it
+// wraps; nil if there is none.
+func (l *layer) ownShape() ([]int, error) {
+	if l.class == "InputLayer" {
+		if d := asString(l.config["dtype"]); d == "string" {
+			return nil, l.fail("dtype=\"string\" is not supported; feed token ids")
+		}
+	}
+	configs := []object{l.config}
+	if p := l.parts[forwardLayer]; p != nil {
+		configs = append(configs, p.config)
+	}
+	for _, c := range configs {
+		for _, key := range []string{"batch_input_shape", "batch_shape"} {
+			v, ok := c[key]
+			if !ok || v == nil {
+				continue
+			}
+			shape, ok := readShape(v)
+			if !ok {
+				return nil, l.fail("%s is %.60s, expected a list of sizes", key, jsonText(v))
+			}
+			return shape, nil
+		}
+	}
+	if l.class == "InputLayer" {
+		return nil, l.fail("it says no shape")
+	}
+	return nil, nil
+}

@@ -1,0 +1,139 @@
+package keras
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"coldstream/internal/hdf5"
+)
+
+// loadLegacy reads the weights of a file that lists them: layer_names, and for
+// each layer weight_names. base is the path of the group with layer_names.
+// Tensors are found by their place in the lists, as Keras does it: names have
+// been written in many ways.
+func (w *weightFile) loadLegacy(n *network, v version, base string) error {
+	g := w.root
+	if base != "" {
+		var err error
+		if g, err = w.root.Group(base); err != nil {
+			return unreadable(w.file, err)
+		}
+	}
+	groups, err := legacyGroups(g)
+	if err != nil {
+		return err
+	}
+	type weighted struct {
+		layer *layer
+		vars  []variable
+	}
+	var owners []weighted
+	for _, l := range n.layers {
+		vars, err := l.variables(v)
+		if err != nil {
+			return err
+		}
+		if len(vars) > 0 {
+			owners = append(owners, weighted{l, vars})
+		}
+	}
+	if len(groups) != len(owners) {
+		var inFile, inConfig []string
+		for _, x := range groups {
+			inFile = append(inFile, x.name)
+		}
+		for _, x := range owners {
+			inConfig = append(inConfig, x.layer.name)
+		}
+		return fmt.Errorf("the file has weights for %d layers (%s), the architecture has %d layers with weights (%s)",
+			len(groups), someNames(inFile), len(owners), someNames(inConfig))
+	}
+	// A twin of the model may have other generated names: then the order counts.
+	place := make([]int, len(owners))
+	for i, x := range owners {
+		place[i] = slices.IndexFunc(groups, func(g legacyGroup) bool { return g.name == x.layer.name })
+	}
+	byName := !slices.Contains(place, -1)
+	for i, x := range owners {
+		from := groups[i]
+		if byName {
+			from = groups[place[i]]
+		}
+		if len(from.weights) != len(x.vars) {
+			return x.layer.fail("the file has %d tensors (%s), expected %d (%s)", len(from.weights), someNames(from.weights), len(x.vars), someNames(variableNames(x.vars)))
+		}
+		for k, name := range from.weights {
+			t, err := w.read(joinPath(base, from.name, name))
+			if err != nil {
+				return x.layer.wrap(err)
+			}
+			x.vars[k].receive(t)
+		}
+	}
+	return nil
+}
+
+// legacyGroup is a layer in a file that lists its weights.
+type legacyGroup struct {
+	name    string
+	weights []string
+}
+
+// legacyGroups returns the layers that have weights, in the order of the file.
+func legacyGroups(g *hdf5.Group) ([]legacyGroup, error) {
+	layers, _, err := names(g, "layer_names")
+	if err != nil {
+		return nil, err
+	}
+	var groups []legacyGroup
+	seen := map[string]bool{}
+	for _, name := range layers {
+		if seen[name] {
+			return nil, notUsable("layer_names lists %q twice", name)
+		}
+		seen[name] = true
+		sub, err := g.Group(name)
+		if err != nil {
+			return nil, unreadable("", err)
+		}
+		weights, _, err := names(sub, "weight_names")
+		if err != nil {
+			return nil, err
+		}
+		weights = slices.DeleteFunc(weights, func(w string) bool { return strings.Contains(w, "seed_generator") })
+		if len(weights) > 0 {
+			groups = append(groups, legacyGroup{name, weights})
+		}
+	}
+	return groups, nil
+}
+
+func variableNames(vars []variable) []string {
+	var s []string
+	for _, x := range vars {
+		name := x.String()
+		if x.layer.path != x.owner.path || strings.Contains(x.layer.path, "/") {
+			name = x.layer.path + " " + name
+		}
+		s = append(s, name)
+	}
+	return s
+}
+
+// someNames lists names for a message.
+func someNames(s []string) string {
+	const most = 12
+	if len(s) == 0 {
+		return "none"
+	}
+	if len(s) > most {
+		return strings.Join(s[:most], ", ") + ", ..."
+	}
+	return strings.Join(s, ", ")
+}
+
+// joinPath joins the parts that are not empty.
+func joinPath(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "/")
+}

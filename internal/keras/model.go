@@ -1,0 +1,271 @@
+package keras
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"coldstream/lstm"
+)
+
+// Options of Open and Parse.
+type Options struct {
+	// Config is the architecture, as written by model.to_json(), of a file that
+	// holds weights only. It must be empty for a file that has its own.
+	Config []byte
+}
+
+// Format is the kind of a Keras file.
+type Format string
+
+// Formats.
+const (
+	FormatH5      Format = "h5"      // model.save("x.h5"): config and weights in HDF5
+	FormatArchive Format = "keras"   // model.save("x.keras"): a zip archive
+	FormatWeights Format = "weights" // model.save_weights(...): weights alone
+)
+
+// Model is a converted Keras model.
+type Model struct {
+	Graph  lstm.Graph
+	Params map[string]lstm.Tensor // the graph's weights; may be views into the bytes given to Parse
+
+	Name       string  // of the model in Keras
+	Inputs     []Input // as Graph.Inputs
+	Layers     []Layer // the layers of the file, those of nested models and wrappers behind their owner
+	NumClasses int     // numbers in the output, if the model has one output and that is a vector; else 0
+
+	KerasVersion string // "2.2.4-tf"
+	Backend      string // "tensorflow"; "" where the file does not say
+	Config       string // the model's config as the file has it, JSON
+	Format       Format
+	SHA256       string   // of the file, in hexadecimal
+	Notes        []string // what a user should know, one sentence each
+}
+
+// Input is an input of a model.
+type Input struct {
+	Name      string
+	Shape     []int // without the batch axis, -1 = variable; one axis for ids, whose length is the model's maxlen
+	VocabSize int   // > 0: token ids below this one; 0: values
+}
+
+// Layer is a layer of the Keras model.
+type Layer struct {
+	Name    string // after those of the models around it: "encoder/lstm_1"
+	Class   string
+	Shape   []int             // of its output without the batch axis, -1 = variable; nil if unused
+	Params  int               // numbers in its weights
+	Options map[string]string // options that matter, as JSON
+	Node    string            // node of the graph with its output; "" if it has several or none
+}
+
+// Open reads and converts the Keras file at path.
+//
+// Errors about one layer are a *LayerError. Files that are no Keras models, or
+// damaged, give errors that wrap ErrFormat.
+func Open(path string, o Options) (*Model, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, directoryError(path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Parse(b, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return m, nil
+}
+
+// Parse converts the Keras file with the content b, which must not change as
+// long as the model is used.
+func Parse(b []byte, o Options) (*Model, error) {
+	f, err := readFile(b, o)
+	if err != nil {
+		return nil, err
+	}
+	m, err := f.convert()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b)
+	m.SHA256 = hex.EncodeToString(sum[:])
+	return m, nil
+}
+
+// directoryError says what to do with a folder.
+func directoryError(path string) error {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(path, name))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	name := filepath.Base(path)
+	switch {
+	case has("saved_model.pb"), has("saved_model.pbtxt"):
+		return notUsable("%s is a SavedModel folder; save it as a file: python -c \"import tensorflow as tf; tf.keras.models.load_model('%s').save('model.keras')\" (TensorFlow 2.15 or older)", name, name)
+	case has("config.json") && has("model.weights.h5"):
+		return notUsable("%s is an unpacked .keras archive; pack metadata.json, config.json and model.weights.h5 into a zip file", name)
+	}
+	return notUsable("%s is a folder, not a Keras file", name)
+}
+
+// file is a Keras file, not converted yet.
+type file struct {
+	format  Format
+	config  []byte
+	entry   object // the decoded config: class_name and config
+	version version
+	backend string
+	weights *weightFile
+	legacy  bool   // weights are listed by layer_names, in group base
+	base    string // of the weights in their file
+}
+
+// convert builds the model.
+func (f *file) convert() (*Model, error) {
+	class := asString(f.entry["class_name"])
+	if !isNetwork(class) {
+		return nil, fmt.Errorf("the model is a %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
+	}
+	p := &parser{version: f.version}
+	n, err := p.network(f.entry, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := f.load(n); err != nil {
+		return nil, err
+	}
+	b := newBuilder(f.version)
+	in, err := b.modelInputs(n)
+	if err != nil {
+		return nil, err
+	}
+	out, err := b.run(n, in)
+	if err != nil {
+		return nil, err
+	}
+	return f.finish(b, n, out)
+}
+
+// load reads the weights into the layers and makes sure that none is left.
+func (f *file) load(n *network) error {
+	var err error
+	if f.legacy {
+		err = f.weights.loadLegacy(n, f.version, f.base)
+	} else {
+		err = f.weights.loadPaths(n, f.version, f.base, f.format == FormatArchive)
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.weights.leftOver(); err != nil {
+		return err
+	}
+	return n.each(func(l *layer) error {
+		if f.version.keras1() && l.hasKeras1Gates() {
+			return l.joinGates()
+		}
+		return nil
+	})
+}
+
+// each calls visit for the layers of a network, those inside other layers
+// behind their owner.
+func (n *network) each(visit func(*layer) error) error {
+	for _, l := range n.layers {
+		if err := l.each(visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *layer) each(visit func(*layer) error) error {
+	if err := visit(l); err != nil {
+		return err
+	}
+	if l.inner != nil {
+		return l.inner.each(visit)
+	}
+	for _, role := range sortedKeys(l.parts) {
+		if err := l.parts[role].each(visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish makes the Model.
+func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
+	m := &Model{
+		Params:       b.params,
+		Name:         n.name,
+		KerasVersion: f.version.text,
+		Backend:      f.backend,
+		Config:       string(f.config),
+		Format:       f.format,
+	}
+	for _, x := range out {
+		if x.truth != nil {
+			return nil, errors.New("an output of the model is a tensor of truth values, which is not supported")
+		}
+		b.graph.Outputs = append(b.graph.Outputs, x.node)
+	}
+	if len(out) == 1 && len(out[0].shape) == 1 {
+		m.NumClasses = max(out[0].shape[0], 0)
+	}
+	m.Graph = b.graph
+	for _, node := range b.graph.Nodes {
+		if node.Op == lstm.OpMaskIDs && b.inputs[node.Inputs[0]].VocabSize == 0 {
+			return nil, fmt.Errorf("input %q: a mask is made of its zeros, but it feeds no Embedding", node.Inputs[0])
+		}
+	}
+	for _, name := range b.graph.Inputs {
+		m.Inputs = append(m.Inputs, *b.inputs[name])
+	}
+	m.Layers = b.layerList(n)
+	m.Notes = f.notes(b, n)
+	return m, nil
+}
+
+// notes collects what a user should know about the conversion.
+func (f *file) notes(b *builder, n *network) []string {
+	var notes []string
+	low := ""
+	_ = n.each(func(l *layer) error {
+		if p := l.lowPrecision(); p != "" && low == "" && l.op == nil {
+			low = p
+		}
+		return nil
+	})
+	if low != "" {
+		notes = append(notes, fmt.Sprintf("Keras computes this model with the %s policy; converted, it computes in float32, so outputs differ by what float16 loses", low))
+	}
+	bad := 0
+	for _, name := range sortedKeys(b.params) {
+		for _, x := range b.params[name].Data {
+			if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
+				bad++
+			}
+		}
+	}
+	if bad > 0 {
+		notes = append(notes, fmt.Sprintf("%d weights are NaN or infinite", bad))
+	}
+	return notes
+}
+
+// trimJSON returns a config without what old HDF5 strings may end in.
+func trimJSON(s string) []byte { return bytes.Trim([]byte(s), "\x00 \t\r\n") }

@@ -1,0 +1,101 @@
+package keras
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"coldstream/internal/hdf5"
+)
+
+// Names under which models keep the groups of their layers. Keras 2.12 used the
+// second one.
+const (
+	layersGroup    = "layers"
+	oldLayersGroup = "_layer_checkpoint_dependencies"
+)
+
+// loadPaths reads the weights of a .keras or .weights.h5 file, where a layer's
+// place follows from its class: layers/lstm, layers/lstm_1, ... counted in the
+// order of the layers. strict compares the layer names that newer files keep
+// with the config's; weights on their own may come from a twin of the model
+// with other generated names.
+func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) error {
+	folder := layersGroup
+	if k, err := w.root.Kind(joinPath(base, folder)); err != nil || k != hdf5.KindGroup {
+		folder = oldLayersGroup
+	}
+	count := map[string]int{}
+	for i, l := range n.layers {
+		if l.op != nil || n.sequential() && i == 0 && l.class == "InputLayer" {
+			continue // no layer in Keras' own list
+		}
+		class := l.class
+		if l.inner != nil && class == "Model" {
+			class = "Functional"
+		}
+		group := snakeCase(class)
+		k := count[group]
+		count[group]++
+		if k > 0 {
+			group += "_" + strconv.Itoa(k)
+		}
+		path := joinPath(base, folder, group)
+		if l.inner != nil {
+			if err := w.loadPaths(l.inner, v, path, strict); err != nil {
+				return l.wrap(err)
+			}
+			continue
+		}
+		if err := w.loadLayer(l, v, path, strict); err != nil {
+			return l.wrap(err)
+		}
+	}
+	return nil
+}
+
+// loadLayer reads the variables of one layer from the group at path.
+func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) error {
+	slots, err := l.slots(v)
+	if err != nil || len(slots) == 0 {
+		return err
+	}
+	if strict {
+		if err := w.checkName(l, path); err != nil {
+			return err
+		}
+	}
+	index := map[string]int{}
+	for _, s := range slots {
+		group := joinPath(path, s.part, s.folder, "vars")
+		i := index[group]
+		index[group]++
+		at := joinPath(group, strconv.Itoa(i))
+		t, err := w.read(at)
+		x := variable{owner: l, layer: l, slot: s}
+		if s.part != "" {
+			x.owner = l.parts[s.part]
+		}
+		if errors.Is(err, hdf5.ErrNotExist) {
+			return fmt.Errorf("its %s is missing: the file has no %s", x, at)
+		}
+		if err != nil {
+			return err
+		}
+		x.receive(t)
+	}
+	return nil
+}
+
+// checkName compares the layer name that the file keeps, if it does.
+func (w *weightFile) checkName(l *layer, path string) error {
+	g, err := w.root.Group(joinPath(path, "vars"))
+	if err != nil {
+		return nil // loading the variables will say what is missing
+	}
+	name, err := text(g, "name")
+	if err != nil || name == "" || name == l.name {
+		return err
+	}
+	return fmt.Errorf("the weights in %s belong to a layer %q", path, name)
+}
