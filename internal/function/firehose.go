@@ -92,14 +92,13 @@ func (s *scratch) readRecords(e *event) error {
 
 // readRecord takes the next element and returns its two members of interest.
 func readRecord(sc *jsonscan.Scanner) (id, data jsonscan.Value) {
-	v := sc.Value()
-	if v.Kind != jsonscan.Object {
+	if sc.Next() != jsonscan.Object {
+		sc.Value()
 		return
 	}
-	in := jsonscan.New(v.Raw)
-	in.Object()
-	for key, ok := in.Member(); ok; key, ok = in.Member() {
-		v := in.Value()
+	sc.Object()
+	for key, ok := sc.Member(); ok; key, ok = sc.Member() {
+		v := sc.Value()
 		switch {
 		case key.Is("recordId"):
 			id = v

@@ -93,6 +93,29 @@ func (s *Scanner) space() byte {
 	return 0
 }
 
+// Next returns the kind of the value that stands next, by its first character,
+// without taking it; None if there is none.
+func (s *Scanner) Next() Kind {
+	if s.fault != "" {
+		return None
+	}
+	switch c := s.space(); {
+	case c == '{':
+		return Object
+	case c == '[':
+		return Array
+	case c == '"':
+		return String
+	case c == 't' || c == 'f':
+		return Bool
+	case c == 'n':
+		return Null
+	case c == '-' || '0' <= c && c <= '9':
+		return Number
+	}
+	return None
+}
+
 // Object enters the object that stands next; Member walks through it.
 func (s *Scanner) Object() bool { return s.enter('{', "want an object") }
 

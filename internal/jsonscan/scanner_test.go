@@ -32,6 +32,11 @@ func TestValidAsEncodingJSON(t *testing.T) {
 		if got := valid([]byte(doc)); got != want {
 			t.Errorf("%q: valid %v, want %v", doc, got, want)
 		}
+		if s := New([]byte(doc)); want {
+			if next := s.Next(); next != s.Value().Kind {
+				t.Errorf("%q: next is %v", doc, next)
+			}
+		}
 	}
 }
 
@@ -199,8 +204,12 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		s := New(doc)
+		next := s.Next()
 		v := s.Value()
 		ok := s.End()
+		if ok && v.Kind != next {
+			t.Fatalf("next is %v, then comes %v", next, v.Kind)
+		}
 		if strings.HasPrefix(s.fault, "nested too deeply") {
 			return
 		}
