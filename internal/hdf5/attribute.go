@@ -110,7 +110,7 @@ func (f *File) denseAttributes(b []byte, list []*Attribute) []*Attribute {
 	const nameIndex = 8 // B-tree record: heap ID, message flags, creation order, hash of the name
 	c := &cursor{f: f, b: b}
 	if v := c.u8(); v != 0 {
-		unsupported("attribute info message version %d is not supported; %s", v, rewrite)
+		unsupported("attribute info message version %d is not supported; %s", v, repack)
 	}
 	if c.u8()&1 != 0 {
 		c.take(2) // highest creation order
@@ -123,7 +123,7 @@ func (f *File) denseAttributes(b []byte, list []*Attribute) []*Attribute {
 	f.btree2(index, nameIndex, func(rec *cursor) {
 		id := rec.take(h.idSize)
 		if rec.u8()&flagShared != 0 {
-			unsupported("a shared attribute (SOHM) is not supported; %s", rewrite)
+			unsupported("a shared attribute (SOHM) is not supported; %s", writeAgain)
 		}
 		list = append(list, f.parseAttribute(h.get(id)))
 	})
@@ -148,7 +148,7 @@ func (f *File) parseAttribute(b []byte) *Attribute {
 	case 3:
 		c.take(1) // encoding of the name
 	default:
-		unsupported("attribute message version %d is not supported; %s", version, rewrite)
+		unsupported("attribute message version %d is not supported; %s", version, repack)
 	}
 	field := func(n int) []byte {
 		x := c.take(n)

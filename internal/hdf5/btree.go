@@ -75,7 +75,7 @@ func (f *File) btree2(addr uint64, typ int, visit func(record *cursor)) {
 
 func (t *btree2) checkType(addr uint64, c *cursor) {
 	if v := c.u8(); v != 0 {
-		unsupported("version 2 B-tree of revision %d at %#x is not supported; %s", v, addr, rewrite)
+		unsupported("version 2 B-tree of revision %d at %#x is not supported; %s", v, addr, repack)
 	}
 	if typ := c.u8(); typ != t.typ {
 		damaged("the B-tree at %#x has records of type %d instead of %d", addr, typ, t.typ)

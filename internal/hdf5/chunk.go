@@ -52,11 +52,11 @@ func parseChunking(c *cursor, version int) chunking {
 	case indexFixedArray:
 		c.take(1) // log2 of the page size, repeated in the index
 	case indexExtensibleArray:
-		unsupported("chunk index type 4 (extensible array) is not supported; %s", rewriteFlat)
+		unsupported("chunk index type 4 (extensible array) is not supported; %s", repackContiguous)
 	case indexBTree2:
-		unsupported("chunk index type 5 (version 2 B-tree) is not supported; %s", rewriteFlat)
+		unsupported("chunk index type 5 (version 2 B-tree) is not supported; %s", repackContiguous)
 	default:
-		unsupported("chunk index type %d is not supported; %s", k.index, rewriteFlat)
+		unsupported("chunk index type %d is not supported; %s", k.index, repackContiguous)
 	}
 	k.addr = c.addr()
 	return k
@@ -139,7 +139,7 @@ func (r *chunkReader) measure() {
 		}
 		across := (n-1)/c + 1
 		if c > limit/r.size || across > limit/r.count {
-			fail(ErrLimit, "chunks of shape %v in a dataset of shape %v take more memory than a file of %d bytes justifies", r.k.dims, r.d.size.shape, len(r.d.f.b))
+			fail(ErrLimit, "chunks of shape %v in a dataset of shape %v take more memory than a file of %d bytes is allowed", r.k.dims, r.d.size.shape, len(r.d.f.b))
 		}
 		r.size *= c
 		r.count *= across
@@ -194,7 +194,7 @@ func (r *chunkReader) readFixedArray() {
 		damaged("a fixed array of %d chunks, %d expected", entries, r.count)
 	}
 	if pageBits >= 64 || entries > 1<<pageBits {
-		unsupported("a paged fixed array (more than %d chunks) is not supported; %s", uint64(1)<<min(pageBits, 63), rewriteFlat)
+		unsupported("a paged fixed array (more than %d chunks) is not supported; %s", uint64(1)<<min(pageBits, 63), repackContiguous)
 	}
 	if data == undefined {
 		return
@@ -227,7 +227,7 @@ func (r *chunkReader) readFixedArray() {
 // chunks.
 func checkFixedArray(c *cursor) (filtered bool) {
 	if v := c.u8(); v != 0 {
-		unsupported("fixed array version %d is not supported; %s", v, rewriteFlat)
+		unsupported("fixed array version %d is not supported; %s", v, repackContiguous)
 	}
 	client := c.u8()
 	if client > 1 {

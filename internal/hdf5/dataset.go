@@ -70,17 +70,17 @@ const (
 // read returns the elements as they are stored, filters undone.
 func (d *Dataset) read() []byte {
 	if d.object.has(msgExternalFiles) {
-		unsupported("data in external files is not supported; %s", rewrite)
+		unsupported("data in external files is not supported; %s", writeAgain)
 	}
 	body, _ := d.object.find(msgLayout)
 	c := &cursor{f: d.f, b: body}
 	version := c.u8()
 	switch version {
 	case 1, 2:
-		unsupported("data layout version %d (HDF5 1.6 and older) is not supported; %s", version, rewrite)
+		unsupported("data layout version %d (HDF5 1.6 and older) is not supported; %s", version, repack)
 	case 3, 4, 5:
 	default:
-		unsupported("data layout version %d is not supported; %s", version, rewrite)
+		unsupported("data layout version %d is not supported; %s", version, repack)
 	}
 	total := d.byteLen()
 	switch class := c.u8(); class {
@@ -104,7 +104,7 @@ func (d *Dataset) read() []byte {
 	case layoutChunked:
 		return d.readChunks(parseChunking(c, version), total)
 	case layoutVirtual:
-		unsupported("a virtual dataset is not supported; %s", rewriteFlat)
+		unsupported("a virtual dataset is not supported; %s", repackContiguous)
 	default:
 		damaged("data layout class %d", class)
 	}
@@ -155,7 +155,7 @@ func (d *Dataset) fillValue() (value []byte, ok bool) {
 				return nil, true
 			}
 		default:
-			unsupported("fill value message version %d is not supported; %s", version, rewrite)
+			unsupported("fill value message version %d is not supported; %s", version, repack)
 		}
 		size = int(c.u32())
 		value = c.take(size)
@@ -168,7 +168,7 @@ func (d *Dataset) fillValue() (value []byte, ok bool) {
 		damaged("a fill value of %d bytes for elements of %d", size, d.typ.size)
 	}
 	if d.typ.kind == elementVarString && bytes.Count(value, []byte{0}) != len(value) {
-		unsupported("a fill value for variable-length strings is not supported; %s", rewrite)
+		unsupported("a fill value for variable-length strings is not supported; %s", writeAgain)
 	}
 	return value, true
 }

@@ -168,7 +168,7 @@ func (f *File) parseExtent(b []byte) extent {
 			return extent{}
 		}
 	default:
-		unsupported("dataspace version %d is not supported; %s", version, rewrite)
+		unsupported("dataspace version %d is not supported; %s", version, repack)
 	}
 	if rank > 32 {
 		damaged("a dataspace of %d dimensions", rank)

@@ -92,7 +92,7 @@ func (f *File) readSuperblock() {
 		c.addr() // free space
 		end = c.addr()
 		if c.addr() != undefined {
-			unsupported("a file split over several (family or multi driver) is not supported; %s", rewrite)
+			unsupported("a file split over several (family or multi driver) is not supported; %s", repack)
 		}
 		c.addr() // name of the root group's entry
 		f.root = c.addr()
@@ -112,7 +112,7 @@ func (f *File) readSuperblock() {
 			f.checkExtension(extension)
 		}
 	default:
-		unsupported("superblock version %d is not supported; %s", version, rewrite)
+		unsupported("superblock version %d is not supported; %s", version, repack)
 	}
 	// Base and end are counted from where the file began when it was written. A user
 	// block put in front or taken away since then moves both.
@@ -127,7 +127,7 @@ func (f *File) readSuperblock() {
 func (f *File) checkSizes() {
 	for _, n := range []int{f.offsetSize, f.lengthSize} {
 		if n != 2 && n != 4 && n != 8 {
-			unsupported("addresses or sizes of %d bytes are not supported; %s", n, rewrite)
+			unsupported("addresses or sizes of %d bytes are not supported; %s", n, repack)
 		}
 	}
 }
@@ -138,9 +138,9 @@ func (f *File) checkExtension(addr uint64) {
 	for _, m := range f.object(addr).messages {
 		switch m.typ {
 		case msgDriverInfo:
-			unsupported("a file split over several (driver information) is not supported; %s", rewrite)
+			unsupported("a file split over several (driver information) is not supported; %s", repack)
 		case msgCacheImage:
-			unsupported("a metadata cache image is not supported; %s", rewrite)
+			unsupported("a metadata cache image is not supported; %s", repack)
 		}
 	}
 }
@@ -189,7 +189,7 @@ func (f *File) verify(addr, n uint64) {
 // spend pays for looking at n bytes.
 func (f *File) spend(n uint64) {
 	if n > uint64(f.work) {
-		fail(ErrLimit, "reading takes far more steps than a file of %d bytes justifies: it is damaged, made to exhaust the reader, or was read too often", len(f.b))
+		fail(ErrLimit, "this takes more steps than a file of %d bytes is allowed: it is damaged, made to exhaust the reader, or was read too often", len(f.b))
 	}
 	f.work -= int64(n)
 }
@@ -197,7 +197,7 @@ func (f *File) spend(n uint64) {
 // reserve pays for allocating n bytes.
 func (f *File) reserve(n uint64) {
 	if n > uint64(f.memory) {
-		fail(ErrLimit, "reading takes %d bytes of memory more, too much for a file of %d bytes: it is damaged, made to exhaust memory, or was read too often", n, len(f.b))
+		fail(ErrLimit, "this takes %d bytes of memory, more than is left of the allowance of a file of %d bytes: it is damaged, made to exhaust memory, or was read too often", n, len(f.b))
 	}
 	f.memory -= int64(n)
 }

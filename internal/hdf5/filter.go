@@ -13,6 +13,7 @@ const (
 	filterDeflate    = 1
 	filterShuffle    = 2
 	filterFletcher32 = 3
+	firstForeign     = 256 // filters from here on are plugins of the HDF5 library
 )
 
 // filter is one step that a chunk went through when it was written.
@@ -44,13 +45,12 @@ func (d *Dataset) parseFilters() *pipeline {
 		c.take(6)
 	case 2:
 	default:
-		unsupported("filter pipeline version %d is not supported; %s", version, rewriteNoFilt)
+		unsupported("filter pipeline version %d is not supported; %s", version, repackUnfiltered)
 	}
 	for range n {
-		const firstNamed = 256 // smaller ones have no name in version 2
 		x := filter{id: c.u16()}
 		nameSize := 0
-		if version == 1 || x.id >= firstNamed {
+		if version == 1 || x.id >= firstForeign { // others have no name in version 2
 			nameSize = c.u16()
 		}
 		c.take(2) // flags
@@ -100,7 +100,11 @@ func (p *pipeline) undo(f *File, b []byte, mask uint32, want uint64) []byte {
 		case filterFletcher32:
 			b = undoFletcher32(b)
 		default:
-			unsupported("%s is not supported; %s", filterName(x.id), rewriteNoFilt)
+			advice := repackUnfiltered
+			if x.id >= firstForeign {
+				advice += ", which needs the filter's plugin, or write the file again without it"
+			}
+			unsupported("%s is not supported; %s", filterName(x.id), advice)
 		}
 	}
 	return b

@@ -73,26 +73,24 @@ func (g *Group) Dataset(path string) (d *Dataset, err error) {
 // relative to g. Walk ends at the first error.
 func (g *Group) Walk(visit func(path string, kind Kind) error) (err error) {
 	defer catch(&err, g.path)
-	w := walker{visit: visit, seen: map[*object]bool{g.object: true}}
+	w := walker{top: g, visit: visit, seen: map[*object]bool{g.object: true}}
 	return w.walk(g.object, "", 0)
 }
 
 type walker struct {
+	top   *Group
 	visit func(path string, kind Kind) error
 	seen  map[*object]bool
 }
 
 func (w *walker) walk(o *object, prefix string, depth int) error {
-	if depth > maxDepth {
-		unsupported("groups nested deeper than %d are not supported", maxDepth)
-	}
 	for _, l := range o.links {
 		if l.kind == linkSoft {
 			continue
 		}
 		o.f.step(stepCost + uint64(len(prefix)+len(l.name)))
 		path := prefix + l.name
-		child, kind, err := w.open(o.f, l, path)
+		child, kind, err := w.open(l, path, depth)
 		if err != nil {
 			return err
 		}
@@ -112,11 +110,15 @@ func (w *walker) walk(o *object, prefix string, depth int) error {
 	return nil
 }
 
-func (w *walker) open(f *File, l link, path string) (o *object, k Kind, err error) {
-	defer catch(&err, path)
-	o = l.target(f)
+// open returns what a link leads to, its members listed.
+func (w *walker) open(l link, path string, depth int) (o *object, k Kind, err error) {
+	defer catch(&err, w.top.join(path))
+	o = l.target(w.top.object.f)
 	k = o.kind()
 	if k == KindGroup {
+		if depth == maxDepth {
+			unsupported("groups nested deeper than %d are not supported; move them up", maxDepth)
+		}
 		o.list()
 	}
 	return o, k, nil

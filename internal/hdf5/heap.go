@@ -21,7 +21,7 @@ func (f *File) readCollection(addr uint64) map[uint16][]byte {
 	head := 8 + f.lengthSize
 	c := f.signed(addr, uint64(head), "GCOL")
 	if v := c.u8(); v != 1 {
-		unsupported("global heap version %d is not supported; %s", v, rewrite)
+		unsupported("global heap version %d is not supported; %s", v, repack)
 	}
 	c.take(3)
 	size := c.length()
@@ -72,11 +72,11 @@ func (f *File) fractalHeap(addr uint64) *fractalHeap {
 	size := uint64(22 + 12*f.lengthSize + 3*f.offsetSize)
 	c := f.signed(addr, size, "FRHP")
 	if v := c.u8(); v != 0 {
-		unsupported("fractal heap version %d is not supported; %s", v, rewrite)
+		unsupported("fractal heap version %d is not supported; %s", v, repack)
 	}
 	h := &fractalHeap{f: f, addr: addr, idSize: c.u16()}
 	if c.u16() != 0 {
-		unsupported("a filtered (compressed) fractal heap is not supported; %s", rewrite)
+		unsupported("a filtered (compressed) fractal heap is not supported; %s", repack)
 	}
 	f.verify(addr, size) // a filtered heap's header is longer
 	h.directSums = c.u8()&2 != 0
@@ -120,10 +120,10 @@ func (h *fractalHeap) get(id []byte) []byte {
 		offset := c.uint(h.offsetBytes)
 		return h.managed(offset, c.uint(h.sizeBytes))
 	case huge:
-		unsupported("a huge object of a fractal heap (an attribute of more than 64 kB, stored dense) is not supported; rewrite the file with `h5repack -L IN OUT` or write it with libver='earliest'")
+		unsupported("a huge object of a fractal heap (an attribute of more than 64 kB) is not supported; store the attribute as a variable-length string")
 	case tiny:
 		if h.idSize > 17 {
-			unsupported("heap IDs of %d bytes are not supported; %s", h.idSize, rewrite)
+			unsupported("heap IDs of %d bytes are not supported; %s", h.idSize, repack)
 		}
 		return c.take(head&15 + 1)
 	}
@@ -178,7 +178,7 @@ func (h *fractalHeap) blockHead() uint64 { return uint64(5 + h.f.offsetSize + h.
 func (h *fractalHeap) checkHead(addr, first uint64, signature string) {
 	c := h.f.signed(addr, h.blockHead(), signature)
 	if v := c.u8(); v != 0 {
-		unsupported("fractal heap block version %d is not supported; %s", v, rewrite)
+		unsupported("fractal heap block version %d is not supported; %s", v, repack)
 	}
 	if heap, offset := c.addr(), c.uint(h.offsetBytes); heap != h.addr || offset != first {
 		damaged("the fractal heap block at %#x belongs to heap %#x, offset %d, not to %#x, %d", addr, heap, offset, h.addr, first)

@@ -40,7 +40,7 @@ func (f *File) parseLink(b []byte) link {
 	)
 	c := &cursor{f: f, b: b}
 	if v := c.u8(); v != 1 {
-		unsupported("link message version %d is not supported; %s", v, rewrite)
+		unsupported("link message version %d is not supported; %s", v, repack)
 	}
 	flags := c.u8()
 	typ := 0
@@ -77,7 +77,7 @@ func (f *File) denseLinks(b []byte, add func(link)) {
 	const nameIndex = 5 // B-tree record: hash of the name, heap ID
 	c := &cursor{f: f, b: b}
 	if v := c.u8(); v != 0 {
-		unsupported("link info message version %d is not supported; %s", v, rewrite)
+		unsupported("link info message version %d is not supported; %s", v, repack)
 	}
 	if c.u8()&1 != 0 {
 		c.take(8) // highest creation order

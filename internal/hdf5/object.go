@@ -104,7 +104,7 @@ func (o *object) readHeader2() {
 	c := o.f.cursor(o.addr, 6)
 	c.take(4)
 	if v := c.u8(); v != 2 {
-		unsupported("object header version %d is not supported; %s", v, rewrite)
+		unsupported("object header version %d is not supported; %s", v, repack)
 	}
 	flags := c.u8()
 	prefix := uint64(6)
@@ -150,7 +150,7 @@ func (o *object) readHeader2() {
 func (o *object) add(m message) {
 	o.f.step(messageCost)
 	if m.typ > msgLastKnown && m.flags&flagFailIfUnknown != 0 {
-		unsupported("header message type %#x is not known; %s", m.typ, rewrite)
+		unsupported("header message type %#x is not known; %s", m.typ, repack)
 	}
 	o.messages = append(o.messages, m)
 }
@@ -195,7 +195,7 @@ func (f *File) resolve(m message) []byte {
 	case version == 2:
 	case version == 3 && kind == 2: // in another object's header
 	case version == 3 && kind == 1:
-		unsupported("a shared object header message (SOHM) is not supported; %s", rewrite)
+		unsupported("a shared object header message (SOHM) is not supported; %s", writeAgain)
 	default:
 		damaged("a shared message of version %d, type %d", version, kind)
 	}

@@ -210,10 +210,10 @@ func testFiles(t testing.TB) []string {
 var refusals = map[string]string{
 	"keras/14_chunked_resizable_latest.h5":   "chunk index type 4 (extensible array)",
 	"keras/15_chunked_resizable2_latest.h5":  "chunk index type 5 (version 2 B-tree)",
-	"keras/18_lzf_earliest.h5":               "filter 32000 (lzf) is not supported; rewrite the file with `h5repack -f NONE",
+	"keras/18_lzf_earliest.h5":               "filter 32000 (lzf) is not supported; run `h5repack -f NONE",
 	"keras/18_lzf_latest.h5":                 "filter 32000 (lzf)",
-	"corner/refused_extensible_array.h5":     "chunk index type 4 (extensible array) is not supported; rewrite the file with `h5repack",
-	"corner/refused_chunk_btree2.h5":         "chunk index type 5 (version 2 B-tree) is not supported; rewrite the file with `h5repack",
+	"corner/refused_extensible_array.h5":     "chunk index type 4 (extensible array) is not supported; run `h5repack",
+	"corner/refused_chunk_btree2.h5":         "chunk index type 5 (version 2 B-tree) is not supported; run `h5repack",
 	"corner/refused_paged_array.h5.gz":       "a paged fixed array",
 	"corner/refused_lzf.h5":                  "filter 32000 (lzf)",
 	"corner/refused_scaleoffset.h5":          "filter 6 (scaleoffset)",
