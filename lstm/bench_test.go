@@ -1,0 +1,159 @@
+package lstm
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// The networks of the benchmarks, with random weights.
+
+// stackedNetwork is an embedding, one LSTM behind the other, 3 classes; 28
+// steps, padded in front.
+func stackedNetwork(vocab, dim int, units ...int) *network {
+	n := newNetwork(vocab)
+	seq := n.embed(n.ids(28), dim)
+	for i, u := range units {
+		seq = n.plainLSTM(seq, dim, "", Node{Units: u, ReturnSequences: i < len(units)-1})
+		dim = u
+	}
+	n.Outputs = []string{n.dense(seq, dim, 3, Softmax)}
+	return n
+}
+
+// maskedNetwork is an embedding, a masked bidirectional LSTM, the largest
+// values over the steps, 3 classes; 40 steps.
+func maskedNetwork(vocab, dim, units int) *network {
+	n := newNetwork(vocab)
+	ids := n.ids(40)
+	mask := n.add(Node{Op: OpMaskIDs, Inputs: []string{ids}})
+	seq := n.embed(ids, dim)
+	ahead := Node{Units: units, ReturnSequences: true, ZeroOutputForMask: true}
+	back := ahead
+	back.GoBackwards, back.TimeOrder = true, true
+	a, b := n.plainLSTM(seq, dim, mask, ahead), n.plainLSTM(seq, dim, mask, back)
+	seq = n.add(Node{Op: OpConcatenate, Axis: -1, Inputs: []string{a, b}})
+	top := n.add(Node{Op: OpGlobalMaxPool, Inputs: []string{seq}})
+	n.Outputs = []string{n.dense(top, 2*units, 3, Softmax)}
+	return n
+}
+
+func newNetwork(vocab int) *network {
+	return &network{params: map[string]Tensor{}, vocab: vocab, rng: rand.New(rand.NewPCG(1, 2))}
+}
+
+func (n *network) plainLSTM(in string, dim int, mask string, set Node) string {
+	set.Op, set.Inputs, set.Mask = OpLSTM, []string{in}, mask
+	set.Activation, set.RecurrentActivation = Tanh, Sigmoid
+	set.Params = []string{n.weight(.05, dim, 4*set.Units), n.weight(.05, set.Units, 4*set.Units), n.weight(.05, 4*set.Units)}
+	return n.add(set)
+}
+
+// posts makes rows of ids as long as posts are (14.3 words on average), padded
+// in front. Words are as unequally frequent as in texts (Zipf).
+func posts(rows, steps, vocab int) []int32 {
+	rng := rand.New(rand.NewPCG(3, 4))
+	words := rand.NewZipf(rng, 1.05, 4, uint64(vocab-2))
+	ids := make([]int32, rows*steps)
+	for row := range rows {
+		length := min(max(1, int(14.3+rng.NormFloat64()*5.5+.5)), steps)
+		for t := steps - length; t < steps; t++ {
+			ids[row*steps+t] = int32(words.Uint64()) + 1
+		}
+	}
+	return ids
+}
+
+func BenchmarkPredict(b *testing.B) {
+	nets := []struct {
+		name    string
+		network *network
+		steps   int
+	}{
+		{"reference", stackedNetwork(2000, 128, 196), 28}, // the usual measure
+		{"origin", stackedNetwork(2000, 128, 196, 128), 28},
+		{"default", maskedNetwork(9000, 48, 48), 40},
+	}
+	for _, net := range nets {
+		for _, skip := range []bool{true, false} {
+			m := mustNew(b, net.network.Graph, net.network.params, Options{NoPadSkip: !skip, NoDedupe: true})
+			for _, rows := range []int{1, 32, 500} {
+				for _, threads := range []int{1, 2} {
+					if !skip && threads > 1 || rows == 1 && threads > 1 {
+						continue
+					}
+					b.Run(fmt.Sprintf("net=%s/batch=%d/threads=%d/padskip=%t", net.name, rows, threads, skip), func(b *testing.B) {
+						benchmarkPredict(b, m, rows, threads, net.steps, net.network.vocab)
+					})
+				}
+			}
+		}
+	}
+}
+
+// benchmarkPredict goes through 500 posts in batches, over and over.
+func benchmarkPredict(b *testing.B, m *Model, rows, threads, steps, vocab int) {
+	ids := posts(500, steps, vocab)
+	s := m.NewScratch(threads)
+	out := [][]float32{make([]float32, rows*3)}
+	in := []Input{{Shape: []int{steps}}}
+	at := 0
+	call := func() {
+		if at+rows > 500 {
+			at = 0
+		}
+		in[0].IDs = ids[at*steps : (at+rows)*steps]
+		at += rows
+		if err := m.Predict(s, out, rows, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 500 / rows {
+		call()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		call()
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(rows), "us/row")
+}
+
+func BenchmarkActivation(b *testing.B) {
+	x := make([]float32, 1024)
+	y := make([]float32, len(x))
+	rng := rand.New(rand.NewPCG(5, 6))
+	for i := range x {
+		x[i] = float32(rng.NormFloat64() * 2)
+	}
+	for _, f := range []Activation{Sigmoid, Tanh, HardSigmoidKeras2, HardSigmoidKeras3, Softplus, ELU} {
+		b.Run("function="+string(f), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				copy(y, x)
+				f.apply(y)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(x)), "ns/element")
+		})
+	}
+}
+
+func BenchmarkProduct(b *testing.B) {
+	const n, k = 784, 196
+	w := make([]float32, n*k)
+	for i := range w {
+		w[i] = float32(i%17) - 8
+	}
+	for _, rows := range []int{1, 6, 32} {
+		a, c := make([]float32, rows*k), make([]float32, rows*n)
+		for i := range a {
+			a[i] = 1 + float32(i%5)
+		}
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				product(c, n, a, k, w, n, rows, n, k)
+			}
+			b.ReportMetric(2*float64(rows*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}
