@@ -330,29 +330,30 @@ func (s *Stream) flush() {
 // records remain; they stay in the stream and delivery goes on.
 func (s *Stream) Drain(ctx context.Context) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.draining++
+	defer func() { s.draining-- }()
 	s.flush()
-	defer func() {
-		s.mu.Lock()
-		s.draining--
+	for s.stats.Buffered() > 0 {
+		empty := s.empty
 		s.mu.Unlock()
-	}()
-	for {
-		left, empty, last := s.stats.Buffered(), s.empty, s.stats.LastError
-		s.mu.Unlock()
-		if left == 0 {
-			return nil
-		}
+		var err error
 		select {
 		case <-empty:
 		case <-ctx.Done():
-			return fmt.Errorf("firehose: stream %s: %d records not delivered: %w%s", s.config.Name, left, ctx.Err(), because(last))
+			err = ctx.Err()
 		case <-s.ctx.Done():
-			return fmt.Errorf("firehose: stream %s: closed with %d records not delivered%s", s.config.Name, left, because(last))
+			err = errClosed
 		}
 		s.mu.Lock()
+		if left := s.stats.Buffered(); err != nil && left > 0 {
+			return fmt.Errorf("firehose: stream %s: %d records not delivered: %w%s", s.config.Name, left, err, because(s.stats.LastError))
+		}
 	}
+	return nil
 }
+
+var errClosed = errors.New("the stream is closed")
 
 func because(last string) string {
 	if last == "" {
