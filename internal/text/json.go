@@ -166,7 +166,7 @@ func jsonValue(doc []byte) (jsonscan.Value, error) {
 	v := s.Value()
 	s.End()
 	if err := s.Err(); err != nil {
-		return jsonscan.Value{}, fmt.Errorf("tokenizer: not valid JSON: %w", err)
+		return jsonscan.Value{}, fmt.Errorf("not valid JSON: %w", err)
 	}
 	return v, nil
 }

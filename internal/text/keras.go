@@ -20,13 +20,11 @@ import (
 // truncating are not part of Keras' Tokenizer: they are those of KerasConfig.
 func ParseKerasJSON(data []byte) (Config, Vocab, error) {
 	v, err := jsonValue(bytes.TrimPrefix(data, []byte("\ufeff")))
-	if err != nil {
-		return Config{}, Vocab{}, err
+	if err == nil && v.Kind == jsonscan.String {
+		v, err = jsonValue([]byte(decode(v)))
 	}
-	if v.Kind == jsonscan.String {
-		if v, err = jsonValue([]byte(decode(v))); err != nil {
-			return Config{}, Vocab{}, err
-		}
+	if err != nil {
+		return Config{}, Vocab{}, fmt.Errorf("tokenizer: %w", err)
 	}
 	if v.Kind != jsonscan.Object {
 		return Config{}, Vocab{}, errNotTokenizer
@@ -46,7 +44,7 @@ func ParseKerasJSON(data []byte) (Config, Vocab, error) {
 	}
 	words, err := parseWordIndex(v.Raw)
 	if err != nil {
-		return Config{}, Vocab{}, err
+		return Config{}, Vocab{}, fmt.Errorf("%w: %w", errNotTokenizer, err)
 	}
 	return FromFields(KerasConfig(), words)
 }
@@ -101,14 +99,16 @@ func parseKerasConfig(doc []byte) (Config, Vocab, error) {
 			index := v
 			if v.Kind == jsonscan.String {
 				if index, err = jsonValue([]byte(decode(v))); err != nil {
-					return fmt.Errorf("word_index: %w", err)
+					return fmt.Errorf("tokenizer: word_index: %w", err)
 				}
 			}
 			if index.Kind != jsonscan.Object {
 				return fieldError(name, shown(v.Raw), "an object of words and their ids")
 			}
-			words, err = parseWordIndex(index.Raw)
-			return err
+			if words, err = parseWordIndex(index.Raw); err != nil {
+				return fmt.Errorf("tokenizer: word_index: %w", err)
+			}
+			return nil
 		case "nb_words": // num_words of Keras 1
 			name = "num_words"
 		}
@@ -143,15 +143,15 @@ func parseWordIndex(doc []byte) (map[string]int64, error) {
 		}
 		id, err := strconv.ParseInt(string(v.Raw), 10, 64)
 		if v.Kind != jsonscan.Number || err != nil {
-			return nil, fmt.Errorf("tokenizer: word_index: word %q has the id %s, want a whole number", shown(word), shown(v.Raw))
+			return nil, fmt.Errorf("word %q has the id %s, want a whole number", shown(word), shown(v.Raw))
 		}
 		if _, ok := words[word]; ok {
-			return nil, fmt.Errorf("tokenizer: word_index: word %q occurs twice", shown(word))
+			return nil, fmt.Errorf("word %q occurs twice", shown(word))
 		}
 		words[word] = id
 	}
 	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("tokenizer: word_index is not valid JSON: %w", err)
+		return nil, fmt.Errorf("not valid JSON: %w", err)
 	}
 	return words, nil
 }

@@ -124,12 +124,7 @@ func appendMarks(dst, run []byte) []byte {
 func appendWord(dst, word []byte) []byte {
 	dst = append(dst, ' ')
 	start := len(dst)
-	for _, c := range word {
-		if n := len(dst); n-start >= 2 && dst[n-1] == c && dst[n-2] == c {
-			continue
-		}
-		dst = append(dst, c)
-	}
+	dst = appendShortened(dst, word)
 	elongated := len(dst)-start < len(word)
 
 	suffix := ""
@@ -138,7 +133,8 @@ func appendWord(dst, word []byte) []byte {
 	} else if stem := contracted(dst[start:]); stem != "" {
 		dst, suffix = append(dst[:start], stem...), " n't"
 	}
-	if s := string(dst[start:]); s == "http" || s == "https" {
+	switch string(dst[start:]) {
+	case "http", "https":
 		dst = append(dst[:start], "<url>"...)
 	}
 	dst = append(dst, suffix...)
@@ -146,6 +142,24 @@ func appendWord(dst, word []byte) []byte {
 		dst = append(dst, " <elong>"...)
 	}
 	return dst
+}
+
+// appendShortened appends the word with runs of three and more of one letter cut
+// to two.
+func appendShortened(dst, word []byte) []byte {
+	for i := 2; i < len(word); i++ {
+		if word[i] != word[i-2] || word[i] != word[i-1] {
+			continue
+		}
+		dst = append(dst, word[:i]...)
+		for _, c := range word[i:] {
+			if n := len(dst); dst[n-1] != c || dst[n-2] != c {
+				dst = append(dst, c)
+			}
+		}
+		return dst
+	}
+	return append(dst, word...)
 }
 
 // cutSuffix splits the word dst[start:], whose last apostrophe is given, into

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,18 +35,7 @@ func digest(s string, digits int) string {
 	return hex.EncodeToString(sum[:])[:digits]
 }
 
-// wordsOf returns the words of a text, as a tokenizer with the config finds
-// them, joined by bars.
-func wordsOf(c Config, text string) string {
-	var s scratch
-	s.prepare(text, c.steps(), newSplitter(c))
-	words := make([]string, len(s.words))
-	for i, w := range s.words {
-		words[i] = string(s.text[w.from:w.to])
-	}
-	return strings.Join(words, "|")
-}
-
+// cleaned returns the text after the steps of cleaning.
 func cleaned(steps []string, text string) string {
 	var s scratch
 	s.prepare(text, (&Config{Clean: steps}).steps(), func(*scratch) {})
@@ -53,33 +43,64 @@ func cleaned(steps []string, text string) string {
 }
 
 func TestEveryCodePointActsAsInPython(t *testing.T) {
+	// Each property appends what becomes of a text with the code point in it.
+	var s scratch
+	words := func(c Config) func(dst []byte, c string) []byte {
+		steps, split := c.steps(), newSplitter(c)
+		return func(dst []byte, c string) []byte {
+			s.prepare("A"+c+"b", steps, split)
+			for i, w := range s.words {
+				if i > 0 {
+					dst = append(dst, '|')
+				}
+				dst = append(dst, s.text[w.from:w.to]...)
+			}
+			return dst
+		}
+	}
+	parts := strings.Split("a~b ~~~~ n~t 1~2 :~) @~ #~ &~amp;", "~")
 	asWritten := KerasConfig()
 	asWritten.Lower = false
 	asWritten.Filters = asWritten.Filters[:10]
-	origin, err := Cleaning("origin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lower := []string{CleanLower}
-	of := map[string]func(c string) string{
-		"lower": func(c string) string { return cleaned(lower, c) },
-		"sigma": func(c string) string {
-			return cleaned(lower, "A"+c+"Σ") + " " + cleaned(lower, c+"Σ") + " " + cleaned(lower, "AΣ"+c) + " " + cleaned(lower, "AΣ"+c+"A")
+	of := map[string]func(dst []byte, c string) []byte{
+		"lower": func(dst []byte, c string) []byte { return appendLower(dst, []byte(c)) },
+		"sigma": func(dst []byte, c string) []byte {
+			dst = append(appendLower(dst, []byte("A"+c+"Σ")), ' ')
+			dst = append(appendLower(dst, []byte(c+"Σ")), ' ')
+			dst = append(appendLower(dst, []byte("AΣ"+c)), ' ')
+			return appendLower(dst, []byte("AΣ"+c+"A"))
 		},
-		"space": func(c string) string {
-			if r := []rune(c)[0]; isSpace(r) {
-				return "_"
+		"space": func(dst []byte, c string) []byte {
+			if isSpace([]rune(c)[0]) {
+				c = "_"
 			}
-			return c
+			return append(dst, c...)
 		},
-		"origin":           func(c string) string { return cleaned(origin, "a"+c+"b") },
-		"words":            func(c string) string { return wordsOf(KerasConfig(), "A"+c+"b") },
-		"words_as_written": func(c string) string { return wordsOf(asWritten, "A"+c+"b") },
-		"posts": func(c string) string {
-			text := strings.ReplaceAll("a\x00b \x00\x00\x00\x00 n\x00t 1\x002 :\x00) @\x00 #\x00 &\x00amp;", "\x00", c)
-			return strings.ReplaceAll(strings.TrimPrefix(cleaned([]string{CleanPosts}, text), " "), " ", "|")
+		"origin": func(dst []byte, c string) []byte {
+			text := appendOriginChars(nil, appendLower(nil, []byte("a"+c+"b")))
+			return appendReplaced(dst, text, "rt", "")
+		},
+		"words":            words(KerasConfig()),
+		"words_as_written": words(asWritten),
+		"posts": func(dst []byte, c string) []byte {
+			s.text = s.text[:0]
+			for i, part := range parts {
+				if i > 0 {
+					s.text = append(s.text, c...)
+				}
+				s.text = append(s.text, part...)
+			}
+			s.next = appendPosts(s.next[:0], s.text)
+			for _, b := range bytes.TrimPrefix(s.next, []byte(" ")) {
+				if b == ' ' {
+					b = '|'
+				}
+				dst = append(dst, b)
+			}
+			return dst
 		},
 	}
+
 	var truth struct {
 		Block   rune
 		Digests []struct {
@@ -93,17 +114,17 @@ func TestEveryCodePointActsAsInPython(t *testing.T) {
 	}
 	for _, d := range truth.Digests {
 		t.Run(d.Property, func(t *testing.T) {
-			var all strings.Builder
+			property := of[d.Property]
+			var all []byte
 			for i, want := range d.SHA256 {
-				all.Reset()
+				all = all[:0]
 				first := rune(i) * truth.Block
 				for r := first; r < first+truth.Block; r++ {
 					if r < 0xd800 || r >= 0xe000 {
-						all.WriteString(of[d.Property](string(r)))
-						all.WriteByte('\n')
+						all = append(property(all, string(r)), '\n')
 					}
 				}
-				if got := digest(all.String(), len(want)); got != want {
+				if got := digest(string(all), len(want)); got != want {
 					t.Errorf("a code point of U+%04X to U+%04X acts otherwise than in Python", first, first+truth.Block-1)
 				}
 			}
@@ -296,7 +317,10 @@ func TestEveryPostOfTheDataSetsHasTheIDsOfKeras(t *testing.T) {
 					return strings.TrimPrefix(cleaned([]string{CleanPosts}, text), " ")
 				}
 			case want.FileSHA256 != "":
-				row = paddedRows(defaultTokenizer(t, want.FileSHA256))
+				if data, err := os.ReadFile(defaultFile); err != nil || digest(string(data), len(want.FileSHA256)) != want.FileSHA256 {
+					t.Fatalf("%s is not the file that the rows were made with (%v)", defaultFile, err)
+				}
+				row = paddedRows(defaultTokenizer(t))
 			default:
 				config, err := ParseConfig(want.Config)
 				if err != nil {
@@ -339,16 +363,44 @@ func TestEveryPostOfTheDataSetsHasTheIDsOfKeras(t *testing.T) {
 	}
 }
 
-// defaultTokenizer returns the tokenizer of the `default` model, whose file must
-// have the digest.
-func defaultTokenizer(t testing.TB, sha string) *Tokenizer {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "models", "default.tokenizer.json"))
+func TestPostsAreReadAsInTraining(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "tools", "keras", "posts_vectors.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := digest(string(data), len(sha)); got != sha {
-		t.Fatalf("models/default.tokenizer.json has the digest %s, the rows were made with %s", got, sha)
+	var vectors []struct {
+		Text   string
+		Tokens []string
+		IDs    []int32
+	}
+	if err := json.Unmarshal(data, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	var tok *Tokenizer
+	for _, v := range vectors {
+		want := strings.Join(v.Tokens, " ")
+		if got := strings.TrimPrefix(cleaned([]string{CleanPosts}, v.Text), " "); got != want {
+			t.Errorf("%q: tokens %s, want %s", v.Text, got, want)
+		}
+		if v.IDs == nil {
+			continue
+		}
+		if tok == nil {
+			tok = defaultTokenizer(t)
+		}
+		row := make([]int32, len(v.IDs))
+		if tok.EncodePadded(row, v.Text); !slices.Equal(row, v.IDs) {
+			t.Errorf("%q: ids %v, want %v", v.Text, row, v.IDs)
+		}
+	}
+}
+
+// defaultTokenizer returns the tokenizer of the `default` model.
+func defaultTokenizer(t testing.TB) *Tokenizer {
+	t.Helper()
+	data, err := os.ReadFile(defaultFile)
+	if err != nil {
+		t.Fatal(err)
 	}
 	config, vocab, err := ParseJSON(data)
 	if err != nil {
@@ -360,6 +412,8 @@ func defaultTokenizer(t testing.TB, sha string) *Tokenizer {
 	}
 	return tok
 }
+
+var defaultFile = filepath.Join("..", "..", "models", "default.tokenizer.json")
 
 // paddedRows returns the padded ids of a text in decimal.
 func paddedRows(tok *Tokenizer) func(string) string {

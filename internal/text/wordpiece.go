@@ -48,11 +48,11 @@ func checkLetters(v *Vocab) error {
 // continuation, to its end. Every other token is looked up whole. Of unknown
 // tokens in a row, counted from dst[start:], one id is kept.
 func (t *Tokenizer) appendPieces(dst []int32, start int, token []byte) []int32 {
-	if isLetter(token[0]) && string(token) != "n't" {
-		return t.appendCut(dst, token)
-	}
 	id := t.vocab.lookup(token)
 	if id < 0 {
+		if isLetter(token[0]) && string(token) != "n't" {
+			return t.appendCut(dst, token)
+		}
 		id = t.oov
 	}
 	if id == t.oov && len(dst) > start && dst[len(dst)-1] == id {
@@ -61,7 +61,7 @@ func (t *Tokenizer) appendPieces(dst []int32, start int, token []byte) []int32 {
 	return append(dst, id)
 }
 
-// appendCut appends the ids of the pieces of a word.
+// appendCut appends the ids of the pieces of a word that is no piece itself.
 func (t *Tokenizer) appendCut(dst []int32, word []byte) []int32 {
 	prefix, h := "", hashStart
 	var hashes [maxPiece]hash // of the first 1, 2, ... letters
