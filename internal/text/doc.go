@@ -4,7 +4,7 @@
 // and a Vocab, its words. New puts the two together; Tokenizer.Encode gives the
 // ids of a text and Tokenizer.EncodePadded a row of fixed length, as
 // texts_to_sequences and pad_sequences would. The descriptions come from
-// ParseConfig and MapVocab (a model file), from ParseKerasJSON and FromFields
+// ParseConfig and MapVocab (a model file), from ParseJSON and FromFields
 // (a Tokenizer saved by Keras) or from Fit (texts).
 //
 // "As in Python" is CPython 3.11 with Unicode 14. Its tables are part of this

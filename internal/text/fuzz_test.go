@@ -17,7 +17,7 @@ func FuzzParseJSON(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(data)
-		f.Add(slices.Concat(data[:len(data)-1], []byte(`,"vocab":["","<unk>","a","##a"]}`)))
+		f.Add(slices.Concat([]byte(`{"config":`), data, []byte(`,"vocab":["","<unk>","a","##a"]}`)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := ParseConfig(data); err == nil {

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"coldstream/internal/jsonscan"
@@ -21,45 +21,6 @@ var (
 // ParseConfig reads the JSON form of a Config. A field that is unknown, missing
 // or there twice is an error, as each of them would change the ids.
 func ParseConfig(data []byte) (Config, error) {
-	return parseConfig(data, func(name string, v jsonscan.Value) error {
-		return fmt.Errorf("tokenizer: unknown field %q", shown(name))
-	})
-}
-
-// parseOwn reads the JSON form of a Config with the member vocab.
-func parseOwn(data []byte) (Config, Vocab, error) {
-	var words []string
-	c, err := parseConfig(data, func(name string, v jsonscan.Value) (err error) {
-		if name != "vocab" {
-			return fmt.Errorf("tokenizer: unknown field %q", shown(name))
-		}
-		words, err = strs(name, v)
-		return err
-	})
-	if err != nil {
-		return Config{}, Vocab{}, err
-	}
-	for _, w := range words {
-		if !utf8.ValidString(w) {
-			return Config{}, Vocab{}, fieldError("vocab", shown(w), "UTF-8")
-		}
-		if c.Kind == KindWordPiece && len(strings.TrimPrefix(w, continuation)) > maxPiece {
-			return Config{}, Vocab{}, fieldError("vocab", shown(w), fmt.Sprintf("pieces of at most %d bytes", maxPiece))
-		}
-	}
-	v, err := NewVocab(words)
-	if err != nil {
-		return Config{}, Vocab{}, err
-	}
-	if _, err := New(c, v); err != nil {
-		return Config{}, Vocab{}, err
-	}
-	return c, v, nil
-}
-
-// parseConfig reads the JSON form of a Config and hands members that are not
-// part of it to other.
-func parseConfig(data []byte, other func(name string, v jsonscan.Value) error) (Config, error) {
 	var c Config
 	have := make(map[string]bool)
 	err := members(data, func(name string, v jsonscan.Value) (err error) {
@@ -78,7 +39,7 @@ func parseConfig(data []byte, other func(name string, v jsonscan.Value) error) (
 		default:
 			var known bool
 			if known, err = c.setField(name, v); !known {
-				return other(name, v)
+				return fmt.Errorf("tokenizer: unknown field %q", shown(name))
 			}
 		}
 		return err
@@ -182,6 +143,10 @@ func (c *Config) setField(name string, v jsonscan.Value) (known bool, err error)
 		}
 		c.NumWords, err = integer(name, v)
 	case "filters":
+		if v.Kind == jsonscan.Null { // a tokenizer of characters does without
+			c.Filters = ""
+			return true, nil
+		}
 		c.Filters, err = characters(name, v)
 	case "lower":
 		c.Lower, err = boolean(name, v)
@@ -218,11 +183,24 @@ func boolean(name string, v jsonscan.Value) (bool, error) {
 }
 
 func integer(name string, v jsonscan.Value) (int, error) {
-	n, err := strconv.ParseInt(string(v.Raw), 10, 32)
-	if v.Kind != jsonscan.Number || err != nil {
+	n, ok := whole(v)
+	if !ok || n != int64(int32(n)) {
 		return 0, fieldError(name, shown(v.Raw), "a whole number")
 	}
 	return int(n), nil
+}
+
+// whole returns the whole number that v is. Python writes 10000.0 for one that
+// was given as 1e4.
+func whole(v jsonscan.Value) (int64, bool) {
+	if v.Kind != jsonscan.Number {
+		return 0, false
+	}
+	if n, err := strconv.ParseInt(string(v.Raw), 10, 64); err == nil {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(string(v.Raw), 64)
+	return int64(f), err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53
 }
 
 // characters reads what Python iterates over as characters: a string, or an

@@ -32,7 +32,7 @@ func TestSavedTokenizersAreRead(t *testing.T) {
 	var truth kerasTexts
 	readTruth(t, "keras_texts.json", &truth)
 	for file, data := range savedByKeras(t) {
-		c, v, err := ParseKerasJSON(data)
+		c, v, err := ParseJSON(data)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
@@ -65,7 +65,7 @@ func TestFormsOfSavedTokenizersGiveTheSameWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, want, err := ParseKerasJSON(saved)
+	c, want, err := ParseJSON(saved)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestFormsOfSavedTokenizersGiveTheSameWords(t *testing.T) {
 		"word_index alone":             wordIndex,
 		"with byte order mark":         append([]byte("\ufeff"), saved...),
 		"word_index as an object":      []byte(`{"word_index":` + string(wordIndex) + `}`),
-		"our own":                      slices.Concat(own[:len(own)-1], []byte(`,"vocab":`), marshal(words), []byte("}")),
+		"our own":                      slices.Concat([]byte(`{"config":`), own, []byte(`,"vocab":`), marshal(words), []byte("}")),
 	}
 	for name, data := range forms {
 		gotConfig, got, err := ParseJSON(data)
@@ -115,7 +115,7 @@ func TestFormsOfSavedTokenizersGiveTheSameWords(t *testing.T) {
 }
 
 func TestWordsThatNoTextHasLeaveHoles(t *testing.T) {
-	_, v, err := ParseKerasJSON([]byte(`{"a": 1, "\ud83d": 2, "\ufffd": 3, "x\udc00\ud800": 4, "\\ufffd": 5, "\ud83d\ude00": 6, "<PAD>": 0}`))
+	_, v, err := ParseJSON([]byte(`{"a": 1, "\ud83d": 2, "\ufffd": 3, "x\udc00\ud800": 4, "\\ufffd": 5, "\ud83d\ude00": 6, "<PAD>": 0}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +133,12 @@ func TestWordsThatNoTextHasLeaveHoles(t *testing.T) {
 }
 
 func TestKerasDefaultsApplyToWhatIsNotSaid(t *testing.T) {
-	c, _, err := ParseKerasJSON([]byte(`{"class_name": "Tokenizer", "config": {"nb_words": 7, "word_index": "{\"a\": 1}"}}`))
+	c, _, err := ParseJSON([]byte(`{"class_name": "Tokenizer", "config": {"nb_words": 7e3, "word_index": "{\"a\": 1}"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := KerasConfig()
-	want.NumWords = 7
+	want.NumWords = 7000
 	if fmt.Sprint(show(c)) != fmt.Sprint(show(want)) {
 		t.Errorf("config %v, want %v", show(c), show(want))
 	}
@@ -171,6 +171,9 @@ func TestErrorsNameFieldAndValue(t *testing.T) {
 		{tokenizer, `{"a": 1, "b": 1}`, `and another word have the id 1`},
 		{tokenizer, `{"a": -1}`, `word "a" has the id -1, want 0 to 1048576`},
 		{tokenizer, `{"a": 99999999}`, `word "a" has the id 99999999, want 0 to 1048576`},
+		{tokenizer, `{"config": {}, "vocab": []}`, `tokenizer: kind is missing`},
+		{tokenizer, `{"vocab": []}`, `tokenizer: kind is "", want "keras" or "wordpiece"`},
+		{tokenizer, `{"vocab": [], "words": 1}`, `tokenizer: unknown field "words"`},
 		{tokenizer, `{"a": 99999999999999999999}`, `word "a" has the id 99999999999999999999, want a whole number`},
 		{tokenizer, `{"class_name": "TextVectorization", "config": {}}`, `class_name is "TextVectorization", want "Tokenizer"`},
 		{tokenizer, `{"class_name": "Tokenizer", "config": {"lower": true}}`, `word_index is missing`},
@@ -189,10 +192,10 @@ func TestErrorsNameFieldAndValue(t *testing.T) {
 		{tokenizer, `{"word_index": "[1]"}`, `word_index is "[1]", want an object`},
 		{tokenizer, `{"word_index": "{\"a\": 1"}`, `word_index: not valid JSON`},
 		{tokenizer, `{"word_index": "{\"a\": null}"}`, `word_index: word "a" has the id null`},
-		{tokenizer, own[:len(own)-1] + `,"vocab":["","a","a"]}`, `word "a" has two ids, 1 and 2`},
-		{tokenizer, own[:len(own)-1] + `,"vocab":[1]}`, `vocab is 1, want a string`},
-		{tokenizer, pieces + `,"vocab":["","<unk>","a"]}`, `the vocabulary has no piece "##a"`},
-		{tokenizer, pieces + `,"vocab":["` + strings.Repeat("a", 65) + `"]}`, `want pieces of at most 64 bytes`},
+		{tokenizer, `{"config":` + own + `,"vocab":["","a","a"]}`, `word "a" has two ids, 1 and 2`},
+		{tokenizer, `{"config":` + own + `,"vocab":[1]}`, `vocab is 1, want a string`},
+		{tokenizer, `{"config":` + pieces + `},"vocab":["","<unk>","a"]}`, `the vocabulary has no piece "##a"`},
+		{tokenizer, `{"config":` + pieces + `},"vocab":["` + strings.Repeat("a", 65) + `"]}`, `want pieces of at most 64 bytes`},
 		{description, `{}`, `tokenizer: kind is missing`},
 		{description, with(`"lower":true,`, ``), `tokenizer: lower is missing`},
 		{description, with(`"keras"`, `"bpe"`), `kind is "bpe", want "keras" or "wordpiece"`},

@@ -3,22 +3,24 @@ package text
 import (
 	"bytes"
 	"fmt"
-	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"coldstream/internal/jsonscan"
 )
 
-// ParseKerasJSON reads a tokenizer that was saved from Keras as JSON:
+// ParseJSON reads a JSON file that describes a tokenizer and has its words:
 //
-//   - Tokenizer.to_json(), also when it was written by json.dump and therefore
-//     is JSON inside a JSON string, and the "config" part of it alone;
+//   - Tokenizer.to_json() of Keras, also when it was written by json.dump and
+//     therefore is JSON inside a JSON string, and the "config" part of it alone;
 //   - word_index, an object of words and their ids. Then the Config is that of
-//     Tokenizer().
+//     Tokenizer();
+//   - our own: "config" is the JSON form of a Config, "vocab" the words in the
+//     order of their ids.
 //
 // The vocabulary is whole (see Config.Trim). MaxLen and the sides of padding and
 // truncating are not part of Keras' Tokenizer: they are those of KerasConfig.
-func ParseKerasJSON(data []byte) (Config, Vocab, error) {
+func ParseJSON(data []byte) (Config, Vocab, error) {
 	v, err := jsonValue(bytes.TrimPrefix(data, []byte("\ufeff")))
 	if err == nil && v.Kind == jsonscan.String {
 		v, err = jsonValue([]byte(decode(v)))
@@ -29,17 +31,16 @@ func ParseKerasJSON(data []byte) (Config, Vocab, error) {
 	if v.Kind != jsonscan.Object {
 		return Config{}, Vocab{}, errNotTokenizer
 	}
-	object, err := topLevel(v.Raw)
-	if err != nil {
-		return Config{}, Vocab{}, err
-	}
+	top := topLevel(v.Raw)
 	switch {
-	case object.config.Kind == jsonscan.Object:
-		if !object.class.Is("Tokenizer") {
-			return Config{}, Vocab{}, fieldError("class_name", shown(object.class.Raw), `"Tokenizer"`)
+	case top.vocab.Kind == jsonscan.Array:
+		return parseOwn(v.Raw)
+	case top.config.Kind == jsonscan.Object:
+		if !top.class.Is("Tokenizer") {
+			return Config{}, Vocab{}, fieldError("class_name", shown(top.class.Raw), `"Tokenizer"`)
 		}
-		return parseKerasConfig(object.config.Raw)
-	case object.wordIndex.Kind == jsonscan.String || object.wordIndex.Kind == jsonscan.Object:
+		return parseKerasConfig(top.config.Raw)
+	case top.wordIndex.Kind == jsonscan.String || top.wordIndex.Kind == jsonscan.Object:
 		return parseKerasConfig(v.Raw)
 	}
 	words, err := parseWordIndex(v.Raw)
@@ -49,29 +50,54 @@ func ParseKerasJSON(data []byte) (Config, Vocab, error) {
 	return FromFields(KerasConfig(), words)
 }
 
-// ParseJSON reads any JSON file that describes a tokenizer with its words: those
-// of ParseKerasJSON, and a Config in its JSON form with one more member, vocab,
-// the words in the order of their ids.
-func ParseJSON(data []byte) (Config, Vocab, error) {
-	if v, err := jsonValue(data); err == nil && v.Kind == jsonscan.Object {
-		if top, err := topLevel(v.Raw); err == nil && top.vocab.Kind == jsonscan.Array {
-			return parseOwn(v.Raw)
+// parseOwn reads a Config in its JSON form and its words.
+func parseOwn(doc []byte) (Config, Vocab, error) {
+	var c Config
+	var words []string
+	err := members(doc, func(name string, v jsonscan.Value) (err error) {
+		switch name {
+		case "config":
+			c, err = ParseConfig(v.Raw)
+		case "vocab":
+			words, err = strs(name, v)
+		default:
+			err = fmt.Errorf("tokenizer: unknown field %q", shown(name))
+		}
+		return err
+	})
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	for _, w := range words {
+		if !utf8.ValidString(w) {
+			return Config{}, Vocab{}, fieldError("vocab", shown(w), "UTF-8")
+		}
+		if c.Kind == KindWordPiece && len(strings.TrimPrefix(w, continuation)) > maxPiece {
+			return Config{}, Vocab{}, fieldError("vocab", shown(w), fmt.Sprintf("pieces of at most %d bytes", maxPiece))
 		}
 	}
-	return ParseKerasJSON(data)
+	v, err := NewVocab(words)
+	if err != nil {
+		return Config{}, Vocab{}, err
+	}
+	if _, err := New(c, v); err != nil {
+		return Config{}, Vocab{}, err
+	}
+	return c, v, nil
 }
 
 // topMembers are the members by which the forms are told apart. In a word_index
 // these names would be words, with numbers as values.
 type topMembers struct{ class, config, wordIndex, vocab jsonscan.Value }
 
-func topLevel(doc []byte) (m topMembers, err error) {
+// topLevel finds them in an object that is valid JSON.
+func topLevel(doc []byte) (m topMembers) {
 	s := jsonscan.New(doc)
 	s.Object()
 	for {
 		key, ok := s.Member()
 		if !ok {
-			return m, s.Err()
+			return m
 		}
 		v := s.Value()
 		switch {
@@ -141,8 +167,8 @@ func parseWordIndex(doc []byte) (map[string]int64, error) {
 		if s.Err() != nil {
 			break
 		}
-		id, err := strconv.ParseInt(string(v.Raw), 10, 64)
-		if v.Kind != jsonscan.Number || err != nil {
+		id, ok := whole(v)
+		if !ok {
 			return nil, fmt.Errorf("word %q has the id %s, want a whole number", shown(word), shown(v.Raw))
 		}
 		if _, ok := words[word]; ok {

@@ -42,8 +42,8 @@ func appendPosts(dst, text []byte) []byte {
 			dst = appendMarks(dst, text[i:end])
 			i = end
 		default:
-			if face, end := emoticon(text, i); end > 0 {
-				dst = append(append(dst, ' '), face...)
+			if token, end := emoticon(text, i); end > 0 {
+				dst = append(append(dst, ' '), token...)
 				i = end
 			} else {
 				dst, i = appendSymbol(dst, text, i)
@@ -248,18 +248,29 @@ func contracted(word []byte) string {
 // when there is none. It has eyes, perhaps a nose, and a mouth that may repeat,
 // or it is a heart.
 func emoticon(text []byte, i int) (token string, end int) {
-	for _, heart := range [...]string{"</3", "<3"} {
-		if bytes.HasPrefix(text[i:], []byte(heart)) {
-			end = endOfRepeats(text, i+len(heart), '3')
+	switch text[i] {
+	case '<':
+		return heart(text, i)
+	case ':', ';', '=':
+		return face(text, i)
+	}
+	return "", 0
+}
+
+func heart(text []byte, i int) (token string, end int) {
+	for _, token := range [...]string{"</3", "<3"} {
+		if bytes.HasPrefix(text[i:], []byte(token)) {
+			end := endOfRepeats(text, i+len(token), '3')
 			if end < len(text) && isDigit(text[end]) { // "<30" is a number
 				return "", 0
 			}
-			return heart, end
+			return token, end
 		}
 	}
-	if c := text[i]; c != ':' && c != ';' && c != '=' {
-		return "", 0
-	}
+	return "", 0
+}
+
+func face(text []byte, i int) (token string, end int) {
 	i++
 	if i < len(text) && (text[i] == '-' || text[i] == '\'') {
 		i++
