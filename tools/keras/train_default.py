@@ -1,0 +1,216 @@
+"""Trains `default`, the model that coldstream embeds, in Keras 3.
+
+    python tools/keras/teacher.py --work DIR
+    python tools/keras/train_default.py --work DIR
+
+writes models/default.keras (no optimizer state), models/default.tokenizer.json
+and tools/keras/results/default.json. Needs the packages of
+requirements-default.txt. `--arms` trains the variants of ARMS instead and
+writes results/default_arms.json: validation figures only, no model.
+
+The validation sets (TweetEval validation and the GOP validation split) choose;
+the GOP test fold is read once, after the last seed is trained.
+"""
+
+import argparse
+import concurrent.futures
+import csv
+import json
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from transformers import AutoTokenizer
+
+import corpora
+import metrics
+import negation
+import posts
+import student
+import teacher
+import vocabulary
+
+import keras
+
+SEEDS = (0, 1, 2)
+WORKERS = 2
+HARD = 0.4  # share of the annotators' label in a target; the rest is the teacher's
+COPY_WEIGHT = 0.7
+
+# What differs from the recipe in each variant; "recipe" is what ships.
+ARMS = {
+    "recipe": {},
+    "without negation sentences": {"negation": 0.0},
+    "negation sentences at twice the weight": {"negation": 1.0},
+    "without augmented copies": {"copies": 0},
+    "annotators' labels only, no teacher, no copies": {"hard": 1.0, "copies": 0},
+    "random start instead of principal components": {"start": False},
+}
+OPTIONS = {"negation": 0.5, "copies": 2, "hard": HARD, "start": True}
+
+
+class Material:
+    """Everything that is the same for all seeds and arms."""
+
+    def __init__(self, work):
+        data = corpora.data_directory()
+        self.posts = corpora.gop(data)
+        examples, self.counts = corpora.training_examples(data, self.posts)
+        tokenizer = AutoTokenizer.from_pretrained(teacher.model_path())
+        labels = np.load(work / "teacher.npz")
+        if len(labels["train"]) != len(examples):
+            raise SystemExit(f"{work}: labels of {len(labels['train'])} texts, {len(examples)} texts now: run teacher.py again")
+        augmented = json.loads((work / "augmented.json").read_text())
+        negated = negation.examples()
+
+        self.pieces = vocabulary.build([e.text for e in examples], tokenizer)
+        self.vocabulary = posts.Vocabulary(self.pieces)
+        self.start = vocabulary.start(self.pieces, tokenizer, labels["word_embeddings"], student.WIDTH)
+        self.ids = student.encode(self.vocabulary, [e.text for e in examples])
+        self.hard = np.array([e.target for e in examples], np.float32)
+        self.soft = teacher.softmax(labels["train"])
+        self.weight = np.array([e.weight for e in examples], np.float32)
+        self.copy_ids = student.encode(self.vocabulary, augmented["texts"])
+        self.copy_soft = teacher.softmax(labels["augmented"])
+        self.copy_weight = COPY_WEIGHT * self.weight[augmented["sources"]]
+        self.negation_ids = student.encode(self.vocabulary, [t for t, _ in negated])
+        self.negation_target = np.array([y for _, y in negated], np.float32)
+
+        tweets, self.tweet_labels = corpora.tweeteval_validation(data)
+        self.tweet_labels = np.array(self.tweet_labels)
+        # Its publisher left the characters outside ASCII escaped: see corpora.unescape.
+        self.tweet_ids = student.encode(self.vocabulary, [corpora.unescape(t) for t in tweets])
+        self.validation_ids, self.validation_labels = self.representatives("val")
+        with open(Path(__file__).with_name("negation_probe.tsv"), encoding="utf-8", newline="") as f:
+            self.probe = list(csv.DictReader(f, delimiter="\t"))
+        self.probe_ids = student.encode(self.vocabulary, [r["text"] for r in self.probe])
+
+    def representatives(self, split):
+        rows = corpora.representatives(self.posts, split)
+        return student.encode(self.vocabulary, [p.text for p in rows]), np.array([p.label for p in rows])
+
+    def fit(self, seed, negation, copies, hard, start):
+        """Returns (weights of a fitted model, seconds); the keywords are those of OPTIONS."""
+        started = time.time()
+        n = copies * len(self.ids)
+        ids = [self.ids, self.copy_ids[:n]]
+        targets = [hard * self.hard + (1 - hard) * self.soft, self.copy_soft[:n]]
+        weights = [self.weight, self.copy_weight[:n]]
+        if negation:
+            ids.append(self.negation_ids)
+            targets.append(self.negation_target)
+            weights.append(np.full(len(self.negation_ids), negation, np.float32))
+        vectors = self.start if start else np.zeros_like(self.start)
+        model = student.train(vectors, np.concatenate(ids), np.concatenate(targets), np.concatenate(weights), seed)
+        return model.get_weights(), round(time.time() - started)
+
+    def model(self, weights):
+        """Returns the network with these weights, not compiled: it has no optimizer to save."""
+        model = student.network(len(self.pieces))
+        model.set_weights(weights)
+        return model
+
+    def validate(self, model):
+        """Returns the figures that may choose a recipe."""
+        return {
+            "tweeteval_validation": metrics.report(student.predict(model, self.tweet_ids), self.tweet_labels),
+            "gop_validation": metrics.report(student.predict(model, self.validation_ids), self.validation_labels),
+            "negation_probe": self.probed(student.predict(model, self.probe_ids)),
+        }
+
+    def probed(self, p):
+        """Returns the share of probe sentences whose label comes first, and of those
+        where the right one of Positive and Negative is ahead, by kind."""
+        out = {}
+        for kind in dict.fromkeys(r["kind"] for r in self.probe):
+            rows = [i for i, r in enumerate(self.probe) if r["kind"] == kind]
+            want = [corpora.label_index(self.probe[i]["label"]) for i in rows]
+            right = np.mean([p[i].argmax() == w for i, w in zip(rows, want)])
+            ahead = np.mean([p[i][w] > p[i][2 - w] for i, w in zip(rows, want)])
+            out[kind] = {"sentences": len(rows), "label": round(float(right), 4), "polarity": round(float(ahead), 4)}
+        example = next(i for i, r in enumerate(self.probe) if r["text"] == "Not bad at all!")
+        out["Not bad at all!"] = [round(float(x), 4) for x in p[example]]
+        return out
+
+
+def fitted(material, runs):
+    """Yields (weights, seconds) for each (seed, options), WORKERS at a time.
+
+    One small recurrent network keeps one core busy: two processes are faster
+    than two threads.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(WORKERS, spawn) as pool:
+        for job in [pool.submit(material.fit, seed, **options) for seed, options in runs]:
+            yield job.result()
+
+
+def save(model, pieces):
+    """Writes the model and its vocabulary."""
+    models = corpora.REPOSITORY / "models"
+    models.mkdir(exist_ok=True)
+    model.save(models / "default.keras")
+    config = {"kind": "wordpiece", "clean": ["posts"], "oov_token": posts.RESERVED[posts.UNKNOWN],
+              "maxlen": posts.MAXLEN, "padding": "post", "truncating": "post"}
+    (models / "default.tokenizer.json").write_text(
+        json.dumps({"config": config, "vocab": pieces}, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write(name, results):
+    out = Path(__file__).parent / "results" / name
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def ship(material, work):
+    """Trains every seed of the recipe, saves the first, measures all once."""
+    validation, seconds, models = [], [], []
+    for weights, took in fitted(material, [(seed, OPTIONS) for seed in SEEDS]):
+        models.append(material.model(weights))
+        seconds.append(took)
+        validation.append(material.validate(models[-1]))
+        print("seed", SEEDS[len(models) - 1], took, "s", json.dumps(validation[-1]), flush=True)
+        if len(models) == 1:
+            save(models[0], material.pieces)
+    test_ids, test_labels = material.representatives("test")
+    test = [student.predict(m, test_ids) for m in models]
+    tweet = [student.predict(m, material.tweet_ids) for m in models]
+    print("negation probe of seed 0:")
+    for row, p in zip(material.probe, student.predict(models[0], material.probe_ids)):
+        print(f"{row['label']:8} {p[0]:.2f} {p[1]:.2f} {p[2]:.2f} {row['kind']:16} {row['text']}")
+    write("default.json", {
+        "made_by": "tools/keras/train_default.py",
+        "versions": {"keras": keras.__version__, "backend": keras.backend.backend(), "numpy": np.__version__,
+                     "python": sys.version.split()[0]},
+        "parameters": models[0].count_params(),
+        "options": OPTIONS,
+        "training": {**material.counts, "augmented copies": len(material.copy_ids), "negation sentences": len(material.negation_ids)},
+        "gop_test_representatives": metrics.summary(test, test_labels),
+        "tweeteval_validation": metrics.summary(tweet, material.tweet_labels),
+        "validation_per_seed": validation,
+        "teacher": json.loads((work / "teacher.json").read_text()),
+        "seconds_per_seed": seconds,
+    })
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder that teacher.py wrote to")
+    parser.add_argument("--arms", action="store_true", help="train the variants for comparison instead")
+    args = parser.parse_args()
+    material = Material(args.work)
+    if not args.arms:
+        ship(material, args.work)
+        return
+    results = {}
+    runs = [(SEEDS[0], {**OPTIONS, **changes}) for changes in ARMS.values()]
+    for name, (weights, took) in zip(ARMS, fitted(material, runs)):
+        results[name] = material.validate(material.model(weights))
+        print(name, took, "s", json.dumps(results[name]), flush=True)
+        write("default_arms.json", {"made_by": "tools/keras/train_default.py --arms", "seed": SEEDS[0], "arms": results})
+
+
+if __name__ == "__main__":
+    main()
