@@ -60,6 +60,7 @@ func compileTimestamp(pattern string) (timestamp, error) {
 	literal := func(s string) {
 		f = append(f, func(dst []byte, _ time.Time) []byte { return append(dst, s...) })
 	}
+	open := 0 // optional sections; when formatting, every field of them is there
 	for i := 0; i < len(pattern); {
 		c := pattern[i]
 		switch {
@@ -87,8 +88,14 @@ func compileTimestamp(pattern string) (timestamp, error) {
 			i += n
 		case c == '{' || c == '}' || c == '#':
 			return nil, fmt.Errorf("%q is reserved; put it in single quotes", c)
-		case c == '[' || c == ']':
-			i++ // an optional section: every field of it is there
+		case c == '[':
+			open++
+			i++
+		case c == ']':
+			if open--; open < 0 {
+				return nil, fmt.Errorf("%q without %q", ']', '[')
+			}
+			i++
 		default:
 			literal(pattern[i : i+1])
 			i++
@@ -195,7 +202,13 @@ func offset(layouts [5]string) field {
 		if n > len(layouts) || layouts[n-1] == "" {
 			return nil
 		}
-		return func(dst []byte, t time.Time) []byte { return t.AppendFormat(dst, layouts[n-1]) }
+		return func(dst []byte, t time.Time) []byte {
+			layout := layouts[n-1]
+			if _, seconds := t.Zone(); n == 1 && seconds%3600 != 0 {
+				layout = layouts[1] // minutes are left out only when zero
+			}
+			return t.AppendFormat(dst, layout)
+		}
 	}
 }
 

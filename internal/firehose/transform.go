@@ -199,9 +199,9 @@ func (s *Stream) event(b *batch) (payload []byte, idAt int) {
 
 // answerRecord is one record of the function's answer.
 type answerRecord struct {
-	RecordID string  `json:"recordId"`
-	Result   string  `json:"result"`
-	Data     *string `json:"data"`
+	RecordID string `json:"recordId"`
+	Result   string `json:"result"`
+	Data     blob   `json:"data"`
 	Metadata struct {
 		PartitionKeys map[string]string `json:"partitionKeys"`
 	} `json:"metadata"`
@@ -248,14 +248,13 @@ func judge(records []record, payload []byte, now time.Time) []verdict {
 func (a *answerRecord) verdict() verdict {
 	switch a.Result {
 	case "Ok":
-		if a.Data == nil {
+		switch {
+		case !a.Data.set:
 			return verdict{failure: failureNoData}
-		}
-		data, err := base64.StdEncoding.DecodeString(*a.Data)
-		if err != nil {
+		case a.Data.err != nil:
 			return verdict{failure: failureBase64}
 		}
-		return verdict{result: resultOk, data: data, keys: a.Metadata.PartitionKeys}
+		return verdict{result: resultOk, data: a.Data.data, keys: a.Metadata.PartitionKeys}
 	case "Dropped":
 		return verdict{result: resultDropped}
 	case "ProcessingFailed":

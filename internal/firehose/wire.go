@@ -1,6 +1,7 @@
 package firehose
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -44,43 +45,35 @@ func invalid(value, member, constraint string) *apiError {
 		"' failed to satisfy constraint: Member must " + constraint}
 }
 
-// blob is base64 in JSON. null and absence are told from the empty blob.
+// blob is base64 in JSON. null and absence are told from the empty blob. What
+// is wrong with it is kept, so that one blob does not spoil the document.
 type blob struct {
 	set  bool
 	data []byte
+	err  error
 }
 
 func (b *blob) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
 	}
-	if len(text) < 2 || text[0] != '"' {
-		return errors.New("data is not a base64 string")
+	b.set = true
+	if text[0] != '"' {
+		b.err = errors.New("data is not a base64 string")
+		return nil
 	}
 	encoded := text[1 : len(text)-1]
-	if !isPlain(encoded) {
+	if bytes.IndexByte(encoded, '\\') >= 0 {
 		var s string
 		if err := json.Unmarshal(text, &s); err != nil {
 			return err
 		}
 		encoded = []byte(s)
 	}
-	data, err := base64.StdEncoding.AppendDecode(nil, encoded)
-	if err != nil {
-		return fmt.Errorf("data is not base64: %w", err)
+	if b.data, b.err = base64.StdEncoding.AppendDecode(nil, encoded); b.err != nil {
+		b.err = fmt.Errorf("data is not base64: %w", b.err)
 	}
-	*b = blob{set: true, data: data}
 	return nil
-}
-
-// isPlain says that a JSON string has no escapes.
-func isPlain(s []byte) bool {
-	for _, c := range s {
-		if c == '\\' {
-			return false
-		}
-	}
-	return true
 }
 
 type wireRecord struct {
@@ -131,6 +124,8 @@ func checkRecords(records []wireRecord, member func(i int) string) ([][]byte, er
 		switch b := records[i].Data; {
 		case !b.set:
 			return nil, invalid(" null", member(i), "not be null")
+		case b.err != nil:
+			return nil, &apiError{"SerializationException", member(i) + ": " + b.err.Error()}
 		case len(b.data) > MaxRecordBytes:
 			return nil, invalid("", member(i), "have length less than or equal to "+strconv.Itoa(MaxRecordBytes))
 		default:
