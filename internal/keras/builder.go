@@ -24,9 +24,10 @@ type builder struct {
 	version version
 	graph   lstm.Graph
 	params  map[string]lstm.Tensor
-	names   map[string]bool // of nodes
+	names   map[string]int // of nodes, with how often each was asked for
 	inputs  map[string]*Input
 	masks   map[string]string  // mask nodes by what they are made of
+	calls   int                // uses of layers so far
 	outputs map[*layer][]value // of the first use of each layer
 }
 
@@ -34,7 +35,7 @@ func newBuilder(v version) *builder {
 	return &builder{
 		version: v,
 		params:  map[string]lstm.Tensor{},
-		names:   map[string]bool{},
+		names:   map[string]int{},
 		inputs:  map[string]*Input{},
 		masks:   map[string]string{},
 		outputs: map[*layer][]value{},
@@ -52,10 +53,11 @@ func (b *builder) add(l *layer, n lstm.Node, shape []int) value {
 // may be used several times.
 func (b *builder) unique(name string) string {
 	free := name
-	for i := 1; b.names[free]; i++ {
-		free = fmt.Sprintf("%s#%d", name, i)
+	for b.names[free] > 0 {
+		free = fmt.Sprintf("%s#%d", name, b.names[name])
+		b.names[name]++
 	}
-	b.names[free] = true
+	b.names[free]++
 	return free
 }
 
@@ -148,8 +150,15 @@ func (b *builder) runSequential(n *network, x []value) ([]value, error) {
 	return x, nil
 }
 
+// maxCalls bounds the uses of layers: a model in a model in a model, each used
+// twice, would grow without end.
+const maxCalls = 100000
+
 // apply calls a layer with tensors.
 func (b *builder) apply(l *layer, in []value) ([]value, error) {
+	if b.calls++; b.calls > maxCalls {
+		return nil, fmt.Errorf("the model uses its layers more than %d times", maxCalls)
+	}
 	for _, x := range in {
 		if x.truth != nil {
 			return nil, l.fail("called with the truth values of an operation, which is not supported")

@@ -3,6 +3,9 @@ package keras
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
 )
 
 // ErrFormat is wrapped by the errors about files that are not Keras models at
@@ -19,7 +22,7 @@ type LayerError struct {
 }
 
 func (e *LayerError) Error() string {
-	return fmt.Sprintf("layer %q (%s): %v", e.Layer, e.Class, e.Err)
+	return fmt.Sprintf("layer %q (%s): %v", e.Layer, printable(e.Class), e.Err)
 }
 
 func (e *LayerError) Unwrap() error { return e.Err }
@@ -45,4 +48,12 @@ func (e *formatError) Unwrap() error { return ErrFormat }
 
 func notUsable(format string, args ...any) error {
 	return &formatError{fmt.Sprintf(format, args...)}
+}
+
+// printable returns a text of a file so that it fits into one line.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }

@@ -11,22 +11,21 @@ func (b *builder) modelInputs(n *network) ([]value, error) {
 		}
 		return []value{b.input(name, shape)}, nil
 	}
+	layers := map[string]*layer{}
+	for _, l := range n.layers {
+		layers[l.name] = l
+	}
 	var in []value
 	for _, r := range n.inputs {
-		for _, l := range n.layers {
-			if l.name != r.layer {
-				continue
-			}
-			shape, err := l.ownShape()
-			if err != nil {
-				return nil, err
-			}
-			in = append(in, b.input(l.name, shape))
-			break
+		l := layers[r.layer]
+		if l == nil {
+			return nil, fmt.Errorf("model %q: its input layer %q is missing", n.name, r.layer)
 		}
-	}
-	if len(in) != len(n.inputs) {
-		return nil, fmt.Errorf("model %q: an input layer is missing", n.name)
+		shape, err := l.ownShape()
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, b.input(l.name, shape))
 	}
 	return in, nil
 }

@@ -128,9 +128,9 @@ func someNames(s []string) string {
 		return "none"
 	}
 	if len(s) > most {
-		return strings.Join(s[:most], ", ") + ", ..."
+		return printable(strings.Join(s[:most], ", ")) + ", ..."
 	}
-	return strings.Join(s, ", ")
+	return printable(strings.Join(s, ", "))
 }
 
 // joinPath joins the parts that are not empty.

@@ -137,7 +137,7 @@ type file struct {
 func (f *file) convert() (*Model, error) {
 	class := asString(f.entry["class_name"])
 	if !isNetwork(class) {
-		return nil, fmt.Errorf("the model is a %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
+		return nil, fmt.Errorf("the model is of class %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
 	}
 	p := &parser{version: f.version}
 	n, err := p.network(f.entry, "")

@@ -147,6 +147,9 @@ func (p *parser) layer(entry object, around string) (*layer, error) {
 	if l.name = asString(entry["name"]); l.name == "" {
 		l.name = asString(l.config["name"])
 	}
+	if printable(l.class) != l.class {
+		return nil, fmt.Errorf("a layer of the class %q is not supported", l.class)
+	}
 	if l.class == "" || l.config == nil && !isNetwork(l.class) {
 		return nil, fmt.Errorf("an entry of the layer list has no class_name or config: %.60s", jsonText(entry))
 	}
@@ -167,7 +170,7 @@ func (p *parser) layer(entry object, around string) (*layer, error) {
 		l.inner = inner
 		return l, l.wrap(err)
 	}
-	if isOperation(entry) {
+	if isOperation(entry, p.version) {
 		if l.op = operations[l.class]; l.op == nil {
 			return nil, l.fail("this Keras operation is not supported; use a Keras layer for it")
 		}

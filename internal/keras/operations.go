@@ -26,9 +26,15 @@ type operation struct {
 	run   func(f *functionalRun, l *layer, in []value, constants []any) (*truth, error)
 }
 
-// isOperation reports whether an entry of a layer list is an operation.
-func isOperation(entry object) bool {
+// isOperation reports whether an entry of a layer list is an operation. An .h5
+// file of Keras 3 does not name modules: there, operations are known by having
+// no option trainable, as Concatenate is an operation and a layer.
+func isOperation(entry object, v version) bool {
 	m := asString(entry["module"])
+	if m == "" && v.keras3() && operations[asString(entry["class_name"])] != nil {
+		_, trainable := asObject(entry["config"])["trainable"]
+		return !trainable
+	}
 	return strings.HasPrefix(m, "keras.src.ops.") || strings.HasPrefix(m, "keras.ops.")
 }
 

@@ -18,7 +18,7 @@ type version struct {
 func parseVersion(s string) (version, error) {
 	v := version{text: s, tf: strings.HasSuffix(s, "-tf")}
 	parts := strings.SplitN(s, ".", 3)
-	if len(parts) >= 2 {
+	if len(parts) >= 2 && printable(s) == s {
 		var err1, err2 error
 		v.major, err1 = strconv.Atoi(parts[0])
 		v.minor, err2 = strconv.Atoi(parts[1])
