@@ -93,7 +93,7 @@ func (s *sample) Next(ctx context.Context) (Post, error) {
 	s.next++
 	return Post{
 		ID:        fmt.Sprintf("sample-%06d", i+1),
-		Text:      sampleText(i),
+		Text:      SampleText(i),
 		Lang:      "en",
 		CreatedAt: sampleStart.Add(time.Duration(i) * time.Second).Format(time.RFC3339),
 		Source:    "sample",
@@ -104,9 +104,9 @@ func (s *sample) Cursor() string { return strconv.Itoa(s.next) }
 
 func (s *sample) Close() error { return nil }
 
-// sampleText writes text number i: a mixed-radix number whose digits choose the
-// parts.
-func sampleText(i int) string {
+// SampleText returns text number i of the sample, from 0: the digits of a
+// mixed-radix number choose its parts.
+func SampleText(i int) string {
 	n := i * sampleStep
 	pick := func(parts []string) string {
 		p := parts[n%len(parts)]
