@@ -1,7 +1,10 @@
 package lstm
 
 import (
+	"encoding/binary"
+	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -39,6 +42,40 @@ func TestAgreesWithReference(t *testing.T) {
 		}
 	}
 	t.Logf("largest difference %.2g", worst)
+}
+
+// TestHardNetworks has what makes errors grow: strong recurrence, with states
+// that saturate or swing, and a sharp head behind it.
+func TestHardNetworks(t *testing.T) {
+	for seed := range uint64(6) {
+		n := newNetwork(30)
+		n.rng = rand.New(rand.NewPCG(seed, 9))
+		const dim, units, steps, rows = 8, 24, 28, 12
+		seq := n.embed(n.ids(steps), dim)
+		op := []Op{OpLSTM, OpGRU}[seed%2]
+		gates := map[Op]int{OpLSTM: 4, OpGRU: 3}[op]
+		recurrent := Node{
+			Op: op, Inputs: []string{seq}, Units: units, Activation: Tanh, RecurrentActivation: Sigmoid,
+			// The recurrent kernel's spectral radius is about 1.5.
+			Params: []string{n.weight(.4, dim, gates*units), n.weight(1.5/math.Sqrt(units), units, gates*units), n.weight(.5, gates*units)},
+		}
+		h := n.add(recurrent)
+		head := n.add(Node{Op: OpDense, Inputs: []string{h}, Units: 3, Activation: Softmax, Params: []string{n.weight(3, units, 3)}})
+		n.Outputs = []string{head}
+		in := []Input{{Shape: []int{steps}, IDs: posts(rows, steps, 30)}}
+		m := mustNew(t, n.Graph, n.params, Options{})
+		out := predict(t, m, nil, rows, in)[0]
+		worst := 0.0
+		for row := range rows {
+			for i, want := range reference(n.Graph, n.params, in, row, rows)[0] {
+				worst = max(worst, math.Abs(float64(out[row*3+i])-want))
+			}
+		}
+		t.Logf("seed %d, %s: largest difference %.2g", seed, op, worst)
+		if !(worst <= 1e-6) {
+			t.Errorf("seed %d, %s: difference %.2g, want at most 1e-6", seed, op, worst)
+		}
+	}
 }
 
 // TestShortcutsKeepBits compares random networks and batches with all
@@ -94,6 +131,26 @@ func TestShortcutsKeepBits(t *testing.T) {
 			}
 			requireSameBits(t, seed, "one row", predict(t, m, s, 1, one), part)
 		}
+	}
+}
+
+// TestBitsAreTheSameOnEveryProcessor compares a checksum of the outputs of
+// random networks with the one found on amd64.
+func TestBitsAreTheSameOnEveryProcessor(t *testing.T) {
+	const want = 0x55cc642f5e46175
+	sum := fnv.New64a()
+	for seed := range uint64(40) {
+		n := randomNetwork(seed)
+		m := mustNew(t, n.Graph, n.params, Options{})
+		const rows = 5
+		for _, out := range predict(t, m, nil, rows, n.batch(rows)) {
+			if err := binary.Write(sum, binary.LittleEndian, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := sum.Sum64(); got != want {
+		t.Errorf("checksum %#x, want %#x", got, uint64(want))
 	}
 }
 

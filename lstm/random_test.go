@@ -25,7 +25,7 @@ func (n *network) add(node Node) string {
 	return node.Name
 }
 
-// weight makes a tensor of normal numbers and returns its name.
+// weight makes a tensor of random numbers and returns its name.
 func (n *network) weight(scale float64, shape ...int) string {
 	name := fmt.Sprintf("w%d", len(n.params))
 	size := 1
@@ -34,11 +34,16 @@ func (n *network) weight(scale float64, shape ...int) string {
 	}
 	data := make([]float32, size)
 	for i := range data {
-		data[i] = float32(n.rng.NormFloat64() * scale)
+		data[i] = float32(n.uniform() * scale)
 	}
 	n.params[name] = Tensor{Shape: shape, Data: data}
 	return name
 }
+
+// uniform returns a number of mean 0 and variance 1, the same on every
+// processor: no step of it is rounded differently where products and sums are
+// fused.
+func (n *network) uniform() float64 { return (2*n.rng.Float64() - 1) * 1.7320508 }
 
 func (n *network) pick(list ...string) string { return list[n.rng.IntN(len(list))] }
 func (n *network) chance(p float64) bool      { return n.rng.Float64() < p }
@@ -216,7 +221,7 @@ func (n *network) batch(rows int) []Input {
 					for range n.dims[k] {
 						x := float32(0)
 						if real {
-							x = float32(n.rng.NormFloat64())
+							x = float32(n.uniform())
 						}
 						i.Values = append(i.Values, x)
 					}
