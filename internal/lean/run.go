@@ -71,7 +71,7 @@ func (c *client) serve(ctx context.Context, h Handler, r *response, logs io.Writ
 	}
 	answer, failed := call(ctx, h, r.body)
 	if failed == nil {
-		return c.post(invocation+r.requestID+"/response", "", answer)
+		return c.post(invocation+r.requestID+"/response", "Content-Type: application/octet-stream\r\n", answer)
 	}
 	if err := c.fail(r, failed, logs); err != nil {
 		return err

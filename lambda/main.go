@@ -1,0 +1,56 @@
+// Command lambda is the deployed function: it answers Firehose transformation
+// events, HTTP requests and direct invocations with the model that lies beside
+// it. `coldstream package` builds it and makes the zip.
+//
+// With the build tag lambda.norpc it runs on aws-lambda-go; without it on this
+// project's own client of the Runtime API, which starts sooner.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"coldstream/internal/function"
+	"coldstream/internal/lean"
+)
+
+func main() {
+	if err := run(context.Background(), os.Getenv("AWS_LAMBDA_RUNTIME_API"), os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "lambda:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves invocations from the Runtime API at address. It returns only with
+// an error.
+func run(ctx context.Context, address string, logs io.Writer) error {
+	if address == "" {
+		return errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program runs on AWS Lambda; to try it on this machine, run coldstream pipeline")
+	}
+	h, err := handler(logs)
+	if err != nil {
+		if e := lean.FailInit(address, err); e != nil {
+			return fmt.Errorf("%w (and Lambda could not be told: %v)", err, e)
+		}
+		return err
+	}
+	return serve(ctx, address, h, logs)
+}
+
+// handler returns the handler with the model beside the program.
+func handler(logs io.Writer) (*function.Handler, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	model, err := function.Load(filepath.Dir(program), runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, err
+	}
+	return function.NewHandler(model, logs), nil
+}

@@ -1,0 +1,21 @@
+//go:build lambda.norpc
+
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"coldstream/internal/function"
+)
+
+// serve runs on aws-lambda-go, which reads the address from the environment and
+// ends the process itself. It hands the payload's bytes to the handler as they
+// are. Without the tag the package would link net/rpc and with it text/template.
+func serve(ctx context.Context, _ string, h *function.Handler, _ io.Writer) error {
+	lambda.StartWithOptions(h, lambda.WithContext(ctx))
+	return errors.New("aws-lambda-go has stopped serving")
+}
