@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -271,6 +272,32 @@ func TestMachineRefusals(t *testing.T) {
 			_, err := Tokenizer([]byte(c.in))
 			wantError(t, err, c.words)
 		})
+	}
+}
+
+// TestOpcodesBuildPythonsValues: the opcodes for plain values that the files do
+// not use, and those that move values about.
+func TestOpcodesBuildPythonsValues(t *testing.T) {
+	for in, want := range map[string]any{
+		"N.": nil, "I01\n.": true, "I00\n.": false, "\x88.": true, "\x89.": false,
+		"I-7\n.": int64(-7), "L7L\n.": int64(7), "L-7L\n.": int64(-7), "K\xff.": int64(255), "M\xff\xff.": int64(65535),
+		"J\xff\xff\xff\xff.": int64(-1), "\x8a\x00.": int64(0), "\x8a\x01\xff.": int64(-1), "\x8a\x02\x00\x80.": int64(-32768),
+		"\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f.": int64(math.MaxInt64),
+		"F2.5\n.":                            2.5,
+		"G\xc0\x04\x00\x00\x00\x00\x00\x00.": -2.5,
+		"U\x02ab.":                           "ab", "T\x02\x00\x00\x00ab.": "ab", "X\x02\x00\x00\x00ab.": "ab", "\x8c\x02ab.": "ab",
+		"\x8d\x02\x00\x00\x00\x00\x00\x00\x00ab.": "ab",
+		"C\x02ab.": rawBytes("ab"), "B\x02\x00\x00\x00ab.": rawBytes("ab"),
+		"\x8e\x02\x00\x00\x00\x00\x00\x00\x00ab.": rawBytes("ab"),
+		"NI1\n0.": nil, "N(I1\nI2\n1.": nil, "I1\n2\x86.": &tuple{[]any{int64(1), int64(1)}},
+		"(NNNt.": &tuple{[]any{nil, nil, nil}}, "NNN\x87.": &tuple{[]any{nil, nil, nil}}, ").": &tuple{},
+		"(NNl.": &list{[]any{nil, nil}}, "]NaNa.": &list{[]any{nil, nil}}, "](NNe.": &list{[]any{nil, nil}},
+		"I5\np0\n0g0\n.": int64(5), "I5\nq\x000h\x00.": int64(5), "I5\nr\x01\x00\x00\x000j\x01\x00\x00\x00.": int64(5),
+		"(I1\nNd.": &dict{keys: []any{int64(1)}, values: []any{nil}},
+	} {
+		if got := load([]byte(in)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q builds %#v, want %#v", in, got, want)
+		}
 	}
 }
 
