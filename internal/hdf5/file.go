@@ -40,7 +40,9 @@ type File struct {
 }
 
 // Open reads the superblock of the file whose whole content is b. The File and
-// what it returns keep referring to b, which must not change afterwards.
+// what it returns keep referring to b, which must not change afterwards. b should
+// begin at a multiple of 8 in memory, as a slice of its own does (a piece of an
+// archive may not): else float32 data has to be copied out of it.
 func Open(b []byte) (*File, error) { return open(b, false) }
 
 func open(b []byte, trustSums bool) (f *File, err error) {
