@@ -143,17 +143,22 @@ func BenchmarkProduct(b *testing.B) {
 	for i := range w {
 		w[i] = float32(i%17) - 8
 	}
-	for _, rows := range []int{1, 6, 32} {
-		a, c := make([]float32, rows*k), make([]float32, rows*n)
-		for i := range a {
-			a[i] = 1 + float32(i%5)
-		}
-		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				product(c, n, a, k, w, n, rows, n, k)
+	for _, implementation := range []struct {
+		name     string
+		multiply func(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int)
+	}{{"product", product}, {"go", productGo}} {
+		for _, rows := range []int{1, 6, 32} {
+			x, y := make([]float32, rows*k), make([]float32, rows*n)
+			for i := range x {
+				x[i] = 1 + float32(i%5)
 			}
-			b.ReportMetric(2*float64(rows*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
-		})
+			b.Run(fmt.Sprintf("implementation=%s/rows=%d", implementation.name, rows), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					implementation.multiply(y, n, x, k, w, n, rows, n, k)
+				}
+				b.ReportMetric(2*float64(rows*n*k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
 	}
 }

@@ -381,6 +381,9 @@ func (m *Model) setInput(shapes [][]int, i int, shape []int) error {
 	n := &m.nodes[i]
 	if shape == nil {
 		shape = n.shape
+		if !positive(shape) {
+			return fmt.Errorf("lstm: input %q has no shape: it is needed, as the model takes any %s", n.Name, shapeString(shape))
+		}
 	}
 	if !slices.EqualFunc(shape, n.shape, sameDim) || !positive(shape) {
 		return fmt.Errorf("lstm: input %q has shape %s, the model takes %s", n.Name, shapeString(shape), shapeString(n.shape))

@@ -300,7 +300,7 @@ func TestOutputShapesFollowTheInput(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, [][]int{{6, 4}, {4}}) {
 		t.Errorf("shapes %v, error %v", got, err)
 	}
-	if _, err := m.OutputShapes([][]int{nil}); err == nil || !strings.Contains(err.Error(), "input") {
+	if _, err := m.OutputShapes([][]int{nil}); err == nil || !strings.Contains(err.Error(), "has no shape") {
 		t.Errorf("variable length without a shape: error %v", err)
 	}
 	if _, err := m.OutputShapes(nil); err == nil {

@@ -27,18 +27,43 @@ const (
 	productCols = 192
 )
 
-// productGo is productBlock in plain Go.
+// productGo is productBlock in plain Go. It takes four terms at a time, which
+// reads and writes C a quarter as often, and adds them one by one all the same.
 func productGo(c []float32, ldc int, a []float32, lda int, b []float32, ldb int, m, n, k int) {
 	for i := range m {
-		ci := c[i*ldc:][:n]
-		for l, v := range a[i*lda:][:k] {
-			if v == 0 {
+		ci, ai := c[i*ldc:][:n], a[i*lda:][:k]
+		l := 0
+		for ; l+4 <= k; l += 4 {
+			v0, v1, v2, v3 := ai[l], ai[l+1], ai[l+2], ai[l+3]
+			if v0 == 0 || v1 == 0 || v2 == 0 || v3 == 0 {
+				for d := range 4 {
+					addScaled(ci, ai[l+d], b[(l+d)*ldb:])
+				}
 				continue
 			}
-			bl := b[l*ldb:][:len(ci)]
-			for j := range ci {
-				ci[j] += float32(v * bl[j])
+			b0, b1 := b[l*ldb:][:len(ci)], b[(l+1)*ldb:][:len(ci)]
+			b2, b3 := b[(l+2)*ldb:][:len(ci)], b[(l+3)*ldb:][:len(ci)]
+			for j, sum := range ci {
+				sum += float32(v0 * b0[j])
+				sum += float32(v1 * b1[j])
+				sum += float32(v2 * b2[j])
+				sum += float32(v3 * b3[j])
+				ci[j] = sum
 			}
 		}
+		for ; l < k; l++ {
+			addScaled(ci, ai[l], b[l*ldb:])
+		}
+	}
+}
+
+// addScaled adds v b to c, nothing if v is 0.
+func addScaled(c []float32, v float32, b []float32) {
+	if v == 0 {
+		return
+	}
+	b = b[:len(c)]
+	for j := range c {
+		c[j] += float32(v * b[j])
 	}
 }

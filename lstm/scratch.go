@@ -58,10 +58,8 @@ func (s *Scratch) resolve(in []Input) error {
 	}
 	for k, i := range m.inputs {
 		shape := in[k].Shape
-		if shape == nil {
-			shape = m.nodes[i].shape
-		}
-		if s.resolved && slices.Equal(shape, s.shapes[i]) {
+		if s.resolved && shape != nil && slices.Equal(shape, s.shapes[i]) ||
+			s.resolved && shape == nil && positive(m.nodes[i].shape) {
 			continue
 		}
 		s.resolved = false
