@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,12 +118,12 @@ func TestSizesPassBuffersOn(t *testing.T) {
 		t.Run(fmt.Sprintf("transform=%v", transform), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := &memory{}
-				events := 0
+				var events atomic.Int32
 				config := firehose.Config{Name: "posts", Sink: sink, Buffer: firehose.Buffer{Bytes: 1 << 20, Interval: 900 * time.Second}}
 				if transform {
 					config.Transform = &firehose.Transform{Buffer: firehose.Buffer{Bytes: 200_000, Interval: 900 * time.Second},
 						Invoke: func(ctx context.Context, payload []byte) (runtimeapi.Result, error) {
-							if events++; len(payload) > 300_000 {
+							if events.Add(1); len(payload) > 300_000 {
 								t.Errorf("an event of %d bytes from a buffer of 200,000", len(payload))
 							}
 							return echo(payload), nil
@@ -142,8 +143,8 @@ func TestSizesPassBuffersOn(t *testing.T) {
 						t.Errorf("%s has %d bytes", key, len(body))
 					}
 				}
-				if transform && events != 17 {
-					t.Errorf("%d events", events)
+				if transform && events.Load() != 17 {
+					t.Errorf("%d events", events.Load())
 				}
 				drain(t, stream)
 				checkStats(t, stream, 3500)
@@ -181,10 +182,10 @@ func TestLongOutageOfTheSinkIsSatOut(t *testing.T) {
 func TestHangingFunctionIsGivenUpAfterFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &memory{}
-		calls := 0
+		var calls atomic.Int32
 		stream := newStream(t, firehose.Config{Name: "posts", Sink: sink, Buffer: firehose.Buffer{Bytes: 1 << 20},
 			Transform: &firehose.Transform{Buffer: firehose.Buffer{Bytes: 1 << 20}, Invoke: func(ctx context.Context, payload []byte) (runtimeapi.Result, error) {
-				if calls++; calls > 1 {
+				if calls.Add(1) > 1 {
 					return echo(payload), nil
 				}
 				<-ctx.Done()
@@ -192,12 +193,12 @@ func TestHangingFunctionIsGivenUpAfterFiveMinutes(t *testing.T) {
 			}}})
 		post(t, stream, "a\n")
 		pass(5*time.Minute - time.Millisecond)
-		if calls != 1 {
-			t.Errorf("%d calls", calls)
+		if calls.Load() != 1 {
+			t.Errorf("%d calls", calls.Load())
 		}
 		pass(time.Second)
-		if got := sink.lines(t, false); calls != 2 || !slices.Equal(got, []string{"a"}) {
-			t.Errorf("%d calls, delivered %q", calls, got)
+		if got := sink.lines(t, false); calls.Load() != 2 || !slices.Equal(got, []string{"a"}) {
+			t.Errorf("%d calls, delivered %q", calls.Load(), got)
 		}
 		stream.Close(context.Background())
 	})

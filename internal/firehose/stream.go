@@ -33,6 +33,8 @@ const (
 	defaultRetries             = 3
 	invokeTimeout              = 5 * time.Minute // Firehose waits no longer for a function
 	maxPartitions              = 500             // active at a time
+
+	minBuffered = 2 << 20 // of Config.MaxBuffered
 )
 
 // Buffer is a pair of buffering hints: a buffer is passed on when the next
@@ -119,8 +121,8 @@ func (c *Config) check() error {
 	if c.MaxBuffered == 0 {
 		c.MaxBuffered = max(room, 64<<20)
 	}
-	if c.MaxBuffered < 2*MaxRequestBytes {
-		return fmt.Errorf("at most %d bytes buffered; %d is the least that takes a request", c.MaxBuffered, 2*MaxRequestBytes)
+	if c.MaxBuffered < minBuffered {
+		return fmt.Errorf("at most %d bytes buffered; %d is the least that takes any record", c.MaxBuffered, minBuffered)
 	}
 	return nil
 }
