@@ -2,10 +2,44 @@ package deliver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
+
+	"coldstream/internal/jsonscan"
 )
+
+// ListIDs returns an Options.Accepted that writes one JSON object with the id of
+// every accepted record to each of the writers.
+func ListIDs(lists ...io.Writer) func([]Record) error {
+	var lines []byte
+	return func(records []Record) error {
+		lines = lines[:0]
+		for _, r := range records {
+			lines = append(jsonscan.AppendQuoted(append(lines, `{"id":`...), r.ID), "}\n"...)
+		}
+		for _, w := range lists {
+			if _, err := w.Write(lines); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// WriteDeadLetters returns an Options.DeadLetter that writes one JSON object per
+// record to w.
+func WriteDeadLetters(w io.Writer) func(DeadLetter) error {
+	return func(d DeadLetter) error {
+		line, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(append(line, '\n'))
+		return err
+	}
+}
 
 // writer writes records as they are.
 type writer struct{ w io.Writer }

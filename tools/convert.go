@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"coldstream/internal/cli"
+	"coldstream/internal/convert"
+	"coldstream/internal/csvfile"
+	"coldstream/internal/keras"
+	"coldstream/internal/report"
+	"coldstream/internal/source"
+	"coldstream/internal/text"
+	"coldstream/weights/zst"
+)
+
+// convertFlags are the flags of convert.
+type convertFlags struct {
+	out, tokenizer, fitCSV, textColumn string
+	numWords, maxLen                   int
+	padding, truncating, clean         string
+	labels                             []string
+	config, dtype, check               string
+}
+
+func newConvert() *cobra.Command {
+	var f convertFlags
+	cmd := &cobra.Command{
+		Use:   "convert MODEL -o OUT.safetensors.zst",
+		Short: "Convert a Keras model and its tokenizer into one model file",
+		Long: `Convert a model that Keras saved (.h5, .hdf5, .keras, or weights alone with
+--config) and the tokenizer of its training into one small file. Content decides
+what a file is, not its name. What cannot be converted faithfully is refused with
+the layer's name and the option at fault.
+
+The check vectors that go into the file are run before it is written: random
+inputs, some texts and, with --check, inputs with Keras' own outputs.`,
+		Example: `  coldstream convert origin.h5 --tokenizer tokenizer.json --clean origin --labels Negative,Neutral,Positive -o origin.safetensors.zst
+  coldstream convert model.keras --tokenizer tokenizer.pickle --maxlen 28 -o model.safetensors.zst
+  coldstream convert model.h5 --fit-csv train.csv --text-column text --num-words 2000 -o model.safetensors.zst
+  coldstream convert model.weights.h5 --config architecture.json -o model.safetensors.zst`,
+		Args:              cli.Args("MODEL"),
+		ValidArgsFunction: cobra.FixedCompletions([]cobra.Completion{"h5", "hdf5", "keras"}, cobra.ShellCompDirectiveFilterFileExt),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.numWords < 0 || f.maxLen < 0 {
+				return cli.Usagef("--num-words and --maxlen are counts, at least 1")
+			}
+			for i := range f.labels {
+				f.labels[i] = strings.TrimSpace(f.labels[i])
+			}
+			return runConvert(cmd.Context(), args[0], &f, cmd.OutOrStdout())
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&f.out, "output", "o", "", "model `FILE` to write")
+	fs.StringVar(&f.tokenizer, "tokenizer", "", "`FILE` with the tokenizer of the training: Tokenizer.to_json(), a pickle, or word_index as JSON")
+	fs.StringVar(&f.fitCSV, "fit-csv", "", "fit the vocabulary on this CSV `FILE`, if it is what the training used")
+	fs.StringVar(&f.textColumn, "text-column", "text", "`COLUMN` of --fit-csv with the texts")
+	fs.IntVar(&f.numWords, "num-words", 0, "give only ids below `N` (default: as the tokenizer says)")
+	fs.IntVar(&f.maxLen, "maxlen", 0, "cut and pad to `N` ids (default: as the model's input says)")
+	cli.Choice(cmd, &f.padding, "padding", "", "side that is padded (default: as the tokenizer says, else pre)", text.Pre, text.Post)
+	cli.Choice(cmd, &f.truncating, "truncating", "", "side that is cut (default: as the tokenizer says, else pre)", text.Pre, text.Post)
+	fs.StringVar(&f.clean, "clean", "", "cleaning before the tokenizer: none or origin (default: as the tokenizer says)")
+	fs.StringSliceVar(&f.labels, "labels", nil, "`LABELS` in the order of the outputs, with commas (default: 0,1,...)")
+	fs.StringVar(&f.config, "config", "", "architecture `FILE` (model.to_json()) for a file with weights only")
+	cli.Choice(cmd, &f.dtype, "dtype", "f32", "number format of the weights", "f32")
+	fs.StringVar(&f.check, "check", "", "JSON `FILE` with inputs and Keras' outputs, which the file must reproduce")
+	cli.Required(cmd, "output")
+	cmd.MarkFlagsMutuallyExclusive("tokenizer", "fit-csv")
+	return cmd
+}
+
+func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Writer) error {
+	var ko keras.Options
+	var err error
+	if f.config != "" {
+		if ko.Config, err = os.ReadFile(f.config); err != nil {
+			return err
+		}
+	}
+	m, err := keras.Open(path, ko)
+	if err != nil {
+		return err
+	}
+	o := convert.Options{
+		Name:       modelName(path),
+		Converter:  "coldstream " + version(),
+		Cleaning:   f.clean,
+		NumWords:   f.numWords,
+		MaxLen:     f.maxLen,
+		Padding:    f.padding,
+		Truncating: f.truncating,
+		Labels:     f.labels,
+	}
+	if f.tokenizer != "" {
+		if o.Tokenizer, err = os.ReadFile(f.tokenizer); err != nil {
+			return err
+		}
+	}
+	if f.fitCSV != "" {
+		o.Texts = csvTexts(ctx, f.fitCSV, f.textColumn)
+	}
+	if f.check != "" {
+		if o.Check, err = os.ReadFile(f.check); err != nil {
+			return err
+		}
+	}
+	file, err := convert.Build(m, o)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	b, err := zst.Encode(file)
+	if err != nil {
+		return err
+	}
+	// The file is read back and its check vectors run once more, from the bytes
+	// that will be on disk.
+	again, err := zst.Decode(b)
+	if err != nil {
+		return err
+	}
+	if _, err := again.Verify(); err != nil {
+		return err
+	}
+	err = cli.WriteFile(ctx, f.out, func(w io.Writer) error {
+		_, err := io.Copy(w, bytes.NewReader(b))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	params := 0
+	for _, t := range file.Params {
+		params += len(t.Data)
+	}
+	fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(len(b)))
+	for _, note := range m.Notes {
+		fmt.Fprintf(stdout, "note: %s\n", note)
+	}
+	return nil
+}
+
+// modelName is a file's name without folder and extensions.
+func modelName(path string) string {
+	name := filepath.Base(path)
+	for _, ext := range []string{".h5", ".hdf5", ".keras", ".weights"} {
+		name = strings.TrimSuffix(name, ext)
+	}
+	return name
+}
+
+// csvTexts gives the texts in a column of a CSV file.
+func csvTexts(ctx context.Context, path, column string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := func() error {
+			f, err := source.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			r, err := csvfile.NewReader(f)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			at, err := r.Column(column)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			for {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				rec, err := r.Read()
+				if err == io.EOF {
+					return nil
+				}
+				if err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				if !yield(rec[at], nil) {
+					return nil
+				}
+			}
+		}()
+		if err != nil {
+			yield("", err)
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"coldstream/internal/cli"
+	"coldstream/internal/report"
+)
+
+// listed bounds how many failures, lines or ids are listed; all are counted.
+const listed = 20
+
+func newReport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report DIR",
+		Short: "Count the delivered posts by label",
+		Long: `Read the delivered objects in a directory, plain or gzip, and print the counts
+by label as a table and a bar chart. Records that the stream stored as failed are
+counted by reason. A line that cannot be read makes the command fail.`,
+		Example: `  coldstream report out/objects`,
+		Args:    cli.Args("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			objects, err := openObjects(args[0])
+			if err != nil {
+				return err
+			}
+			progress := cli.NewProgress(cmd.ErrOrStderr(), "reading "+args[0], -1)
+			defer progress.Done()
+			n := 0
+			r, err := report.Read(objects, func(report.Line) error {
+				n++
+				progress.Set(n)
+				return cmd.Context().Err()
+			})
+			if err != nil {
+				return err
+			}
+			progress.Done()
+			if r.Objects == 0 {
+				return fmt.Errorf("%s holds no objects", args[0])
+			}
+			if err := writeResults(cmd.OutOrStdout(), r); err != nil {
+				return err
+			}
+			if r.Bad > 0 {
+				return fmt.Errorf("%s cannot be read, the first is %v", count(r.Bad, "line"), r.BadList[0])
+			}
+			return nil
+		},
+	}
+}
+
+// openObjects opens a directory of delivered objects.
+func openObjects(dir string) (fs.FS, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", dir)
+	}
+	return os.DirFS(dir), nil
+}
+
+// writeResults prints the table, the bars and the failures.
+func writeResults(w io.Writer, r *report.Results) error {
+	err := r.WriteTable(w)
+	if r.Scored > 0 {
+		_, newline := fmt.Fprintln(w)
+		err = errors.Join(err, newline, r.WriteBars(w, cli.Width(w), cli.Unicode(os.Getenv)))
+	}
+	if r.Failed > 0 {
+		_, e := fmt.Fprintf(w, "\n%s failed:\n", count(r.Failed, "record"))
+		err = errors.Join(err, e)
+		for _, f := range r.Failures[:min(len(r.Failures), listed)] {
+			_, e := fmt.Fprintf(w, "  %s  %s\n", report.Thousands(f.Count), report.Printable(f.Reason))
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return report.Thousands(n) + " " + thing
+}

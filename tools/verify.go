@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"coldstream/internal/cli"
+	"coldstream/internal/report"
+	"coldstream/internal/source"
+)
+
+func newVerify() *cobra.Command {
+	var sent, received string
+	cmd := &cobra.Command{
+		Use:   "verify --sent FILE --received DIR",
+		Short: "Check that every sent post arrived, once",
+		Long: `Compare the ids that a producer wrote with --sent with the delivered objects in
+a directory. An id that was sent twice has to arrive twice. Posts that the stream
+stored as failed are told apart from those that are missing. The command fails
+when a post is missing, doubled or failed, or when a line cannot be read. Posts
+that were not sent by this producer are counted and pass.`,
+		Example: `  producer --source sample --to firehose --stream posts --sent sent.jsonl
+  coldstream verify --sent sent.jsonl --received out/objects`,
+		Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			objects, err := openObjects(received)
+			if err != nil {
+				return err
+			}
+			f, err := source.Open(sent)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			progress := cli.NewProgress(cmd.ErrOrStderr(), "verifying", -1)
+			defer progress.Done()
+			v, err := report.Verify(cli.NewReader(cmd.Context(), f), objects)
+			if err != nil {
+				return fmt.Errorf("%s: %w", sent, err)
+			}
+			progress.Done()
+			if err := writeVerification(cmd.OutOrStdout(), v); err != nil {
+				return err
+			}
+			return verdict(v)
+		},
+	}
+	cmd.Flags().StringVar(&sent, "sent", "", "`FILE` with the sent ids, one JSON object per line")
+	cmd.Flags().StringVar(&received, "received", "", "`DIR` with the delivered objects")
+	cli.Required(cmd, "sent", "received")
+	return cmd
+}
+
+// writeVerification prints the account and the ids that are not in order.
+func writeVerification(w io.Writer, v *report.Verification) error {
+	_, err := fmt.Fprintf(w, "%s sent, %s received: %s, %s, %s\n", report.Thousands(v.Sent), report.Thousands(v.Received),
+		amount(report.Total(v.Missing), "lost"), amount(report.Total(v.Doubled), "doubled"), amount(report.Total(v.Failed), "failed"))
+	if v.Unknown > 0 {
+		_, e := fmt.Fprintf(w, "%s of others\n", count(v.Unknown, "post"))
+		err = errors.Join(err, e)
+	}
+	if v.Anonymous > 0 {
+		_, e := fmt.Fprintf(w, "%s without an id\n", count(v.Anonymous, "post"))
+		err = errors.Join(err, e)
+	}
+	for _, l := range []struct {
+		name string
+		ids  []report.IDCount
+	}{{"missing", v.Missing}, {"doubled", v.Doubled}, {"failed", v.Failed}} {
+		err = errors.Join(err, writeIDs(w, l.name, l.ids))
+	}
+	if v.Results.Failed > 0 {
+		for _, f := range v.Results.Failures[:min(len(v.Results.Failures), listed)] {
+			_, e := fmt.Fprintf(w, "reason of %s: %s\n", count(f.Count, "failure"), report.Printable(f.Reason))
+			err = errors.Join(err, e)
+		}
+	}
+	for _, b := range v.Results.BadList[:min(len(v.Results.BadList), listed)] {
+		_, e := fmt.Fprintf(w, "unreadable: %s\n", report.Printable(b.String()))
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// amount writes how many, and nothing for none.
+func amount(n int, what string) string {
+	if n == 0 {
+		return "nothing " + what
+	}
+	return report.Thousands(n) + " " + what
+}
+
+func writeIDs(w io.Writer, name string, ids []report.IDCount) error {
+	var err error
+	for i, id := range ids {
+		if i == listed {
+			_, e := fmt.Fprintf(w, "%s: and %s more\n", name, count(len(ids)-listed, "id"))
+			return errors.Join(err, e)
+		}
+		times := ""
+		if id.Count > 1 {
+			times = fmt.Sprintf(" (%d times)", id.Count)
+		}
+		_, e := fmt.Fprintf(w, "%s: %s%s\n", name, report.Printable(id.ID), times)
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// verdict is the error that a verification ends with, nil if all is well.
+func verdict(v *report.Verification) error {
+	if v.OK() {
+		return nil
+	}
+	return fmt.Errorf("of %s sent, %d missing, %d doubled and %d failed; %s could not be read", count(v.Sent, "post"),
+		report.Total(v.Missing), report.Total(v.Doubled), report.Total(v.Failed), count(v.Results.Bad, "line"))
+}
