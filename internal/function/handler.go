@@ -42,7 +42,9 @@ type Handler struct {
 	scorer Scorer
 	model  []byte // `,"model":"NAME"`, the member behind the scorer's
 	logs   logger
-	pool   sync.Pool // of *scratch
+
+	mu   sync.Mutex
+	free []*scratch // as many as events were ever answered at the same time
 }
 
 // NewHandler returns a Handler that scores with s. It writes one line of JSON
@@ -50,8 +52,26 @@ type Handler struct {
 func NewHandler(s Scorer, logs io.Writer) *Handler {
 	h := &Handler{scorer: s, logs: logger{w: logs}}
 	h.model = jsonscan.AppendQuoted([]byte(`,"model":`), s.Name())
-	h.pool.New = func() any { return &scratch{ids: map[string]int{}} }
 	return h
+}
+
+func (h *Handler) take() *scratch {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := len(h.free)
+	if n == 0 {
+		return &scratch{ids: map[string]int{}}
+	}
+	s := h.free[n-1]
+	h.free = h.free[:n-1]
+	s.reset()
+	return s
+}
+
+func (h *Handler) give(s *scratch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free = append(h.free, s)
 }
 
 // scratch is what one Invoke works in. Its buffers grow to the largest event
@@ -84,11 +104,10 @@ func (s *scratch) reserve(n int) {
 // answered: it is no event that this package knows, or is not valid JSON.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	start := time.Now()
-	s := h.pool.Get().(*scratch)
-	s.reset()
+	s := h.take()
 	l := line{in: len(payload)}
 	answer, err := h.answer(ctx, s, payload, &l)
-	h.pool.Put(s)
+	h.give(s)
 	if err != nil {
 		l.err = err
 	}
