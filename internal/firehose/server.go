@@ -3,6 +3,7 @@ package firehose
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,29 +39,45 @@ func NewServer(streams ...*Stream) *Server {
 	return s
 }
 
+// call is one request on its way to an operation.
+type call struct {
+	w    http.ResponseWriter
+	r    *http.Request
+	body []byte
+}
+
+// operations answer with a value for JSON, an *apiError, or errAnswered.
+var operations = map[string]func(*Server, *call) (any, error){
+	"PutRecord":              (*Server).putRecord,
+	"PutRecordBatch":         (*Server).putRecordBatch,
+	"DescribeDeliveryStream": (*Server).describe,
+	"ListDeliveryStreams":    (*Server).list,
+}
+
+// errAnswered says that the response needs nothing more: a fault has seen to it.
+var errAnswered = errors.New("answered")
+
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	operation, ok := strings.CutPrefix(r.Header.Get(targetHeader), targetPrefix)
+	value, err := s.serve(w, r)
+	if err != errAnswered {
+		answer(w, value, err)
+	}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) (any, error) {
+	name, ok := strings.CutPrefix(r.Header.Get(targetHeader), targetPrefix)
 	if r.Method != http.MethodPost || !ok {
-		answer(w, nil, &apiError{"UnknownOperationException", "POST with a header " + targetHeader + ": " + targetPrefix + "<operation> is understood here"})
-		return
+		return nil, &apiError{"UnknownOperationException", "POST with a header " + targetHeader + ": " + targetPrefix + "<operation> is understood here"}
+	}
+	operation, ok := operations[name]
+	if !ok {
+		return nil, &apiError{"UnknownOperationException", name + " is not supported here"}
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		answer(w, nil, err)
-		return
+		return nil, err
 	}
-	switch operation {
-	case "PutRecord":
-		s.putRecord(w, r, body)
-	case "PutRecordBatch":
-		s.putRecordBatch(w, r, body)
-	case "DescribeDeliveryStream":
-		s.describe(w, body)
-	case "ListDeliveryStreams":
-		s.list(w, body)
-	default:
-		answer(w, nil, &apiError{"UnknownOperationException", operation + " is not supported here"})
-	}
+	return operation(s, &call{w, r, body})
 }
 
 // readBody reads a body of at most maxBody bytes.
@@ -125,148 +142,130 @@ func (s *Server) account() string {
 	return "000000000000"
 }
 
-func (s *Server) putRecord(w http.ResponseWriter, r *http.Request, body []byte) {
+func (s *Server) putRecord(c *call) (any, error) {
 	var request putRecordRequest
-	stream, data, err := func() (*Stream, [][]byte, error) {
-		if err := decode(body, &request); err != nil {
-			return nil, nil, err
-		}
-		if request.Record == nil {
-			return nil, nil, invalid(" null", "record", "not be null")
-		}
-		data, err := checkRecords([]wireRecord{*request.Record}, func(int) string { return "record.data" })
-		if err != nil {
-			return nil, nil, err
-		}
-		stream, err := s.find(request.DeliveryStreamName)
-		return stream, data, err
-	}()
+	if err := decode(c.body, &request); err != nil {
+		return nil, err
+	}
+	if request.Record == nil {
+		return nil, invalid(" null", "record", "not be null")
+	}
+	data, err := checkRecords([]wireRecord{*request.Record}, func(int) string { return "record.data" })
 	if err != nil {
-		answer(w, nil, err)
-		return
+		return nil, err
 	}
-	results, answered := s.put(w, r, stream, "PutRecord", data)
-	switch {
-	case answered:
-	case results[0].code != "":
-		answer(w, nil, &apiError{results[0].code, results[0].message})
-	default:
-		answer(w, putRecordResponse{RecordId: results[0].id}, nil)
+	results, err := s.put(c, request.DeliveryStreamName, data)
+	if err != nil {
+		return nil, err
 	}
+	if r := results[0]; r.code != "" {
+		return nil, &apiError{r.code, r.message}
+	}
+	return putRecordResponse{RecordId: results[0].id}, nil
 }
 
-func (s *Server) putRecordBatch(w http.ResponseWriter, r *http.Request, body []byte) {
+func (s *Server) putRecordBatch(c *call) (any, error) {
 	var request putRecordBatchRequest
-	stream, data, err := func() (*Stream, [][]byte, error) {
-		if err := decode(body, &request); err != nil {
-			return nil, nil, err
-		}
-		switch n := len(request.Records); {
-		case request.Records == nil:
-			return nil, nil, invalid(" null", "records", "not be null")
-		case n == 0:
-			return nil, nil, invalid(" '[]'", "records", "have length greater than or equal to 1")
-		case n > MaxRecords:
-			return nil, nil, invalid("", "records", "have length less than or equal to "+strconv.Itoa(MaxRecords))
-		}
-		data, err := checkRecords(request.Records, func(i int) string { return fmt.Sprintf("records.%d.member.data", i+1) })
-		if err != nil {
-			return nil, nil, err
-		}
-		stream, err := s.find(request.DeliveryStreamName)
-		return stream, data, err
-	}()
-	if err != nil {
-		answer(w, nil, err)
-		return
+	if err := decode(c.body, &request); err != nil {
+		return nil, err
 	}
-	results, answered := s.put(w, r, stream, "PutRecordBatch", data)
-	if answered {
-		return
+	switch n := len(request.Records); {
+	case request.Records == nil:
+		return nil, invalid(" null", "records", "not be null")
+	case n == 0:
+		return nil, invalid(" '[]'", "records", "have length greater than or equal to 1")
+	case n > MaxRecords:
+		return nil, invalid("", "records", "have length less than or equal to "+strconv.Itoa(MaxRecords))
+	}
+	data, err := checkRecords(request.Records, func(i int) string { return fmt.Sprintf("records.%d.member.data", i+1) })
+	if err != nil {
+		return nil, err
+	}
+	results, err := s.put(c, request.DeliveryStreamName, data)
+	if err != nil {
+		return nil, err
 	}
 	response := putRecordBatchResponse{RequestResponses: make([]putRecordBatchResult, len(results))}
-	for i, result := range results {
-		if result.code != "" {
+	for i, r := range results {
+		if r.code != "" {
 			response.FailedPutCount++
 		}
-		response.RequestResponses[i] = putRecordBatchResult{result.id, result.code, result.message}
+		response.RequestResponses[i] = putRecordBatchResult{r.id, r.code, r.message}
 	}
-	answer(w, response, nil)
+	return response, nil
 }
 
-// put has the stream take the records, through the fault that is injected. It
-// returns true when the fault was the answer.
-func (s *Server) put(w http.ResponseWriter, r *http.Request, stream *Stream, operation string, data [][]byte) (results []putResult, answered bool) {
+// put has the named stream take the records, through the fault that is
+// injected.
+func (s *Server) put(c *call, name *string, data [][]byte) ([]putResult, error) {
+	stream, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	operation := strings.TrimPrefix(c.r.Header.Get(targetHeader), targetPrefix)
 	fault := s.fault(Request{Operation: operation, Stream: stream.Name(), Records: len(data)})
-	if fault.Delay > 0 && !sleep(r.Context(), fault.Delay) {
-		return nil, true // the client is gone
+	if fault.Delay > 0 && !sleep(c.r.Context(), fault.Delay) {
+		return nil, errAnswered // the client is gone
 	}
 	switch {
 	case fault.Code != "":
-		answer(w, nil, &apiError{fault.Code, slowDown})
-		return nil, true
+		return nil, &apiError{fault.Code, slowDown}
 	case fault.Break == ResetBefore:
-		reset(w)
-		return nil, true
+		reset(c.w)
+		return nil, errAnswered
 	}
-	results = fault.put(stream, data)
+	results := fault.put(stream, data)
 	switch fault.Break {
 	case ResetAfter:
-		reset(w)
-		return nil, true
+		reset(c.w)
+		return nil, errAnswered
 	case HangAfter:
-		<-r.Context().Done()
-		return nil, true
+		<-c.r.Context().Done()
+		return nil, errAnswered
 	}
-	return results, false
+	return results, nil
 }
 
-func (s *Server) describe(w http.ResponseWriter, body []byte) {
+func (s *Server) describe(c *call) (any, error) {
 	var request struct{ DeliveryStreamName *string }
-	if err := decode(body, &request); err != nil {
-		answer(w, nil, err)
-		return
+	if err := decode(c.body, &request); err != nil {
+		return nil, err
 	}
 	stream, err := s.find(request.DeliveryStreamName)
 	if err != nil {
-		answer(w, nil, err)
-		return
+		return nil, err
 	}
-	answer(w, describeResponse{stream.describe()}, nil)
+	return describeResponse{stream.describe()}, nil
 }
 
-func (s *Server) list(w http.ResponseWriter, body []byte) {
+func (s *Server) list(c *call) (any, error) {
 	var request struct {
 		Limit                            *int
 		DeliveryStreamType               string
 		ExclusiveStartDeliveryStreamName string
 	}
-	if err := decode(body, &request); err != nil {
-		answer(w, nil, err)
-		return
+	if err := decode(c.body, &request); err != nil {
+		return nil, err
 	}
 	limit := 10 // the service's default
 	if request.Limit != nil {
 		if limit = *request.Limit; limit < 1 || limit > 10000 {
-			answer(w, nil, invalid(fmt.Sprintf(" '%d'", limit), "limit", "have value between 1 and 10000"))
-			return
+			return nil, invalid(fmt.Sprintf(" '%d'", limit), "limit", "have value between 1 and 10000")
 		}
 	}
-	response := struct {
-		DeliveryStreamNames    []string
-		HasMoreDeliveryStreams bool
-	}{DeliveryStreamNames: []string{}}
+	response := listResponse{DeliveryStreamNames: []string{}}
 	for _, name := range s.names {
-		if name <= request.ExclusiveStartDeliveryStreamName || request.DeliveryStreamType != "" && request.DeliveryStreamType != directPut {
-			continue
-		}
-		if len(response.DeliveryStreamNames) == limit {
+		switch {
+		case name <= request.ExclusiveStartDeliveryStreamName:
+		case request.DeliveryStreamType != "" && request.DeliveryStreamType != directPut:
+		case len(response.DeliveryStreamNames) == limit:
 			response.HasMoreDeliveryStreams = true
-			break
+			return response, nil
+		default:
+			response.DeliveryStreamNames = append(response.DeliveryStreamNames, name)
 		}
-		response.DeliveryStreamNames = append(response.DeliveryStreamNames, name)
 	}
-	answer(w, response, nil)
+	return response, nil
 }
 
 // reset breaks the connection as a crashed peer does.

@@ -36,7 +36,7 @@ type failure struct {
 	ended         time.Time // when the last attempt ended
 }
 
-// Reasons as the service words them.
+// Reasons, worded as the service does where that is known.
 var (
 	failureFunction   = failure{code: "Lambda.FunctionError", message: "The Lambda function was successfully invoked but it returned an error result."}
 	failureJSON       = failure{code: "Lambda.JsonProcessingException", message: "The Lambda function returned a response that is not JSON of the expected form."}

@@ -107,6 +107,11 @@ type putRecordBatchResult struct {
 	ErrorMessage string `json:",omitempty"`
 }
 
+type listResponse struct {
+	DeliveryStreamNames    []string
+	HasMoreDeliveryStreams bool
+}
+
 // decode reads a request's JSON.
 func decode(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {

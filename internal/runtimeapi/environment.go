@@ -42,9 +42,10 @@ type environment struct {
 	memory memoryReader
 }
 
-// startEnvironment returns once the process has asked for its first event.
-func startEnvironment(ctx context.Context, o *Options) (*environment, error) {
-	if ctx.Err() != nil {
+// startEnvironment returns once the process has asked for its first event, or
+// with the error of ctx when that ends first. The process ends with life.
+func startEnvironment(ctx, life context.Context, o *Options) (*environment, error) {
+	if life.Err() != nil {
 		return nil, closedError()
 	}
 	e := &environment{
@@ -59,12 +60,11 @@ func startEnvironment(ctx context.Context, o *Options) (*environment, error) {
 		return nil, fmt.Errorf("runtimeapi: %w", err)
 	}
 	e.server = &http.Server{Handler: e, ErrorLog: log.New(io.Discard, "", 0)}
-	if err := e.exec(); err != nil {
+	if err := e.exec(life); err != nil {
 		e.listener.Close()
 		return nil, fmt.Errorf("runtimeapi: start %s: %w", o.Bootstrap, explainStart(err))
 	}
 	go e.server.Serve(e.listener) // a call that came sooner waits in the backlog
-	context.AfterFunc(ctx, e.kill)
 
 	timer := time.NewTimer(o.InitTimeout)
 	defer timer.Stop()
@@ -75,16 +75,24 @@ func startEnvironment(ctx context.Context, o *Options) (*environment, error) {
 		e.kill()
 		<-e.exited
 		return nil, e.initFailure(errorSandboxTimeout, fmt.Sprintf("no request for an event within %v", o.InitTimeout))
+	case <-ctx.Done():
+		e.kill()
+		<-e.exited
+		if life.Err() != nil {
+			return nil, closedError()
+		}
+		return nil, ctx.Err()
 	case <-e.exited:
-		if ctx.Err() != nil {
+		if life.Err() != nil {
 			return nil, closedError()
 		}
 		return nil, e.initFailure(errorExit, "runtime exited before its first request for an event")
 	}
 }
 
-// exec starts the process and the goroutine that waits for its end.
-func (e *environment) exec() error {
+// exec starts the process and the goroutine that waits for its end, and ends it
+// with life.
+func (e *environment) exec(life context.Context) error {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return err
@@ -112,7 +120,7 @@ func (e *environment) exec() error {
 		read.Close()
 		return err
 	}
-	go e.wait(read)
+	go e.wait(read, context.AfterFunc(life, e.kill))
 	return nil
 }
 
@@ -120,7 +128,8 @@ func (e *environment) exec() error {
 // process: a child that left the process group may keep the pipe open.
 const outputGrace = 500 * time.Millisecond
 
-func (e *environment) wait(output *os.File) {
+func (e *environment) wait(output *os.File, forget func() bool) {
+	defer forget()
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)

@@ -132,7 +132,7 @@ func Start(ctx context.Context, o Options) (*Function, error) {
 	}
 	f := &Function{options: o, turn: make(chan struct{}, 1)}
 	f.ctx, f.cancel = context.WithCancel(ctx)
-	if f.env, err = startEnvironment(f.ctx, &f.options); err != nil {
+	if f.env, err = startEnvironment(f.ctx, f.ctx, &f.options); err != nil {
 		f.cancel()
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 		}
 		// The process was gone before it took the event: that is the crash of an
 		// earlier invocation, not of this one.
-		env, err = startEnvironment(f.ctx, &f.options)
+		env, err = startEnvironment(ctx, f.ctx, &f.options)
 		if initErr := (*InitError)(nil); errors.As(err, &initErr) {
 			return initErr.result(inv.id, &f.options), nil
 		}

@@ -208,9 +208,14 @@ func TestCrashIsReportedAndTheNextInvocationRestarts(t *testing.T) {
 	wantError(t, invoke(t, f, `{"do":"quit"}`), "Runtime.ExitError", "without providing a reason")
 	wantPayload(t, invoke(t, f, `2`), `2`)
 
-	// Gone between two invocations: nobody's fault but the kernel's.
-	syscall.Kill(f.PID(), syscall.SIGKILL)
-	wantPayload(t, invoke(t, f, `3`), `3`)
+	// Gone between two invocations; one that comes before this is noticed may
+	// meet the dead process.
+	second := f.PID()
+	syscall.Kill(second, syscall.SIGKILL)
+	eventually(t, "another process", func() bool {
+		r := invoke(t, f, `3`)
+		return f.PID() != second && r.FunctionError == "" && string(r.Payload) == `3`
+	})
 }
 
 func TestTimeoutKillsAndTheNextInvocationRestarts(t *testing.T) {
@@ -328,7 +333,7 @@ func TestRuleBreakersAreRefused(t *testing.T) {
 		t.Errorf("unknown resources: %q", log.String())
 	}
 	wantPayload(t, invoke(t, f, "response-and-exit"), "last words")
-	wantPayload(t, invoke(t, f, "after"), "after")
+	eventually(t, "a restart", func() bool { return string(invoke(t, f, "after").Payload) == "after" })
 }
 
 func TestNothingIsLeftBehind(t *testing.T) {
@@ -398,6 +403,22 @@ func TestCancelledInvocationEndsTheProcess(t *testing.T) {
 	wantPayload(t, invoke(t, f, `1`), `1`)
 }
 
+func TestCancelledRestartReturns(t *testing.T) {
+	starts := 0
+	f := start(t, "raw", runtimeapi.Options{Prepare: func(cmd *exec.Cmd) {
+		if starts++; starts == 2 {
+			cmd.Env = append(cmd.Env, "INIT=hang")
+		}
+	}})
+	invoke(t, f, "exit")
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := f.Invoke(ctx, []byte("1")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("invoke: %v", err)
+	}
+	wantPayload(t, invoke(t, f, "2"), "2")
+}
+
 func TestConcurrentInvocationsTakeTurns(t *testing.T) {
 	p, err := runtimeapi.StartPool(context.Background(), 2, runtimeapi.Options{Bootstrap: bootstraptest.Build(t, "testdata/echo"), InitTimeout: time.Minute})
 	if err != nil {
@@ -453,14 +474,18 @@ func BenchmarkInvoke(b *testing.B) {
 				f := start(b, runtime, runtimeapi.Options{})
 				payload := []byte(`"` + strings.Repeat("x", size-2) + `"`)
 				var inside time.Duration
+				least := time.Hour // what a machine under load does not spoil
 				b.ReportAllocs()
 				for b.Loop() {
+					begin := time.Now()
 					r, err := f.Invoke(context.Background(), payload)
 					if err != nil || r.FunctionError != "" {
 						b.Fatal(err, r.FunctionError)
 					}
 					inside += r.Duration()
+					least = min(least, time.Since(begin))
 				}
+				b.ReportMetric(float64(least.Nanoseconds()), "min-ns/op")
 				b.ReportMetric(float64(inside.Nanoseconds())/float64(b.N), "duration-ns/op")
 			})
 		}

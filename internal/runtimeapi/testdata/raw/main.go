@@ -75,6 +75,8 @@ func answer(id, do string) {
 	case "response-and-exit":
 		post("invocation/"+id+"/response", "last words")
 		os.Exit(0)
+	case "exit":
+		os.Exit(1)
 	case "child":
 		child := exec.Command("sleep", "3600")
 		child.Start()
