@@ -62,6 +62,7 @@ the run ends early.`,
 	fs.StringVar(&f.sent, "sent", "", "`FILE` for the ids of the accepted posts, for coldstream verify")
 	fs.DurationVar(&f.maxRetryTime, "max-retry-time", 5*time.Minute, "give up when nothing was accepted for this `TIME`; 0 is never")
 	cli.Required(cmd, "to")
+	cli.AddCompletion(cmd)
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -141,11 +142,12 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	for _, t := range file.Params {
 		params += len(t.Data)
 	}
-	fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(len(b)))
+	_, err = fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(len(b)))
 	for _, note := range m.Notes {
-		fmt.Fprintf(stdout, "note: %s\n", note)
+		_, e := fmt.Fprintf(stdout, "note: %s\n", note)
+		err = errors.Join(err, e)
 	}
-	return nil
+	return err
 }
 
 // modelName is a file's name without folder and extensions.
@@ -161,7 +163,7 @@ func modelName(path string) string {
 func csvTexts(ctx context.Context, path, column string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		err := func() error {
-			f, err := source.Open(path)
+			f, err := source.Open(ctx, path)
 			if err != nil {
 				return err
 			}

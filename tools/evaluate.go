@@ -61,7 +61,7 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 	if err != nil {
 		return nil, err
 	}
-	f, err := source.Open(csv)
+	f, err := source.Open(ctx, csv)
 	if err != nil {
 		return nil, err
 	}

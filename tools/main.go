@@ -8,6 +8,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"regexp"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -38,11 +39,15 @@ system (producer, delivery stream, function, objects) on one machine.`,
 	return root
 }
 
-// version is the module's version or, in a checkout, its commit.
+// release matches the versions of releases; what is built from a checkout has
+// its commit in its version, which has no place in the files it writes.
+var release = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+
+// version is the release that this program is, or "dev".
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
+	if !ok || !release.MatchString(info.Main.Version) {
+		return "dev"
 	}
 	return info.Main.Version
 }

@@ -17,6 +17,7 @@ import (
 	"coldstream/internal/jsonrows"
 	"coldstream/internal/report"
 	"coldstream/internal/sentiment"
+	"coldstream/internal/source"
 )
 
 // predictBatch is how many lines are answered in one call.
@@ -45,7 +46,7 @@ A line that does not fit ends the run with its number.`,
   echo "[0,0,17,3]" | coldstream predict --model model.safetensors.zst --input ids`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in := cli.NewReader(cmd.Context(), cmd.InOrStdin())
+			in := source.Interruptible(cmd.Context(), cmd.InOrStdin())
 			p, err := newPredictor(model, format, input, cmd.OutOrStdout())
 			if err != nil {
 				return err

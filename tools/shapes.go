@@ -11,17 +11,15 @@ import (
 // batch axis; -1 is an axis whose length varies with an input's.
 func nodeShapes(f *weights.File) (map[string][]int, error) {
 	g := f.Graph
-	var inputs [][]int
-	for _, name := range g.Inputs {
-		for _, n := range g.Nodes {
-			if n.Name == name {
-				inputs = append(inputs, n.Shape)
-			}
+	all := make(map[string][]int)
+	for _, n := range g.Nodes {
+		if n.Op == lstm.OpInput {
+			all[n.Name] = n.Shape
 		}
 	}
 	var outputs []string
 	for _, n := range g.Nodes {
-		if n.Op != lstm.OpMaskIDs && n.Op != lstm.OpMaskSteps {
+		if n.Op != lstm.OpInput && n.Op != lstm.OpMaskIDs && n.Op != lstm.OpMaskSteps {
 			outputs = append(outputs, n.Name)
 		}
 	}
@@ -33,11 +31,11 @@ func nodeShapes(f *weights.File) (map[string][]int, error) {
 	// What differs between two lengths depends on them.
 	var got [2][][]int
 	for i, length := range []int{16, 17} {
-		shapes := make([][]int, len(inputs))
-		for j, s := range inputs {
-			shapes[j] = slices.Clone(s)
-			for k := range s {
-				if s[k] < 0 {
+		shapes := make([][]int, len(g.Inputs))
+		for j, name := range g.Inputs {
+			shapes[j] = slices.Clone(all[name])
+			for k := range shapes[j] {
+				if shapes[j][k] < 0 {
 					shapes[j][k] = length
 				}
 			}
@@ -46,7 +44,6 @@ func nodeShapes(f *weights.File) (map[string][]int, error) {
 			return nil, err
 		}
 	}
-	all := make(map[string][]int)
 	for i, name := range outputs {
 		all[name] = slices.Clone(got[0][i])
 		for k := range all[name] {

@@ -30,14 +30,14 @@ that were not sent by this producer are counted and pass.`,
 			if err != nil {
 				return err
 			}
-			f, err := source.Open(sent)
+			f, err := source.Open(cmd.Context(), sent)
 			if err != nil {
 				return err
 			}
 			defer f.Close()
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "verifying", -1)
 			defer progress.Done()
-			v, err := report.Verify(cli.NewReader(cmd.Context(), f), objects)
+			v, err := report.Verify(f, objects)
 			if err != nil {
 				return fmt.Errorf("%s: %w", sent, err)
 			}

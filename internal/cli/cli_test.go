@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -141,25 +140,6 @@ func TestFullDiskIsAnError(t *testing.T) {
 	err := WriteFile(t.Context(), "/dev/full", put("x"))
 	if !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestReaderEndsWithTheContext(t *testing.T) {
-	silent, w := io.Pipe()
-	defer w.Close()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	r := NewReader(ctx, silent)
-	time.AfterFunc(time.Millisecond, func() { cancel(ErrInterrupted) })
-	if _, err := r.Read(make([]byte, 10)); !errors.Is(err, ErrInterrupted) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestReaderPassesEverything(t *testing.T) {
-	want := strings.Repeat("0123456789", 100_000)
-	got, err := io.ReadAll(NewReader(t.Context(), strings.NewReader(want)))
-	if err != nil || string(got) != want {
-		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 }
 

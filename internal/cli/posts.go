@@ -54,13 +54,13 @@ func (p *Posts) Open(ctx context.Context, cmd *cobra.Command) (source.Source, er
 		if p.File == "" {
 			return nil, Usagef("--source file needs --file")
 		}
-		return source.OpenFile(p.File, o)
+		return source.OpenFile(ctx, p.File, o)
 	}
 	if p.File != "" {
 		return nil, Usagef("--file belongs to --source file, not %s", p.Source)
 	}
 	if p.Source == "stdin" {
-		return source.NewReader("stdin", "stdin", NewReader(ctx, cmd.InOrStdin()), o)
+		return source.NewReader("stdin", "stdin", source.Interruptible(ctx, cmd.InOrStdin()), o)
 	}
 	return source.NewSample(p.Count, source.Options{})
 }

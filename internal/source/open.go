@@ -19,9 +19,10 @@ import (
 // window that zstd's own tool accepts without being told.
 const zstdMemory = 128 << 20
 
-// OpenFile opens a file of posts; see NewReader.
-func OpenFile(path string, o Options) (Source, error) {
-	f, err := Open(path)
+// OpenFile opens a file of posts, or a pipe; see NewReader. Reading ends with
+// ctx.
+func OpenFile(ctx context.Context, path string, o Options) (Source, error) {
+	f, err := Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +49,9 @@ func NewReader(name, kind string, r io.Reader, o Options) (Source, error) {
 	return s, nil
 }
 
-// Open opens a file for reading, decompressed if it is gzip or zstd by its
-// first bytes.
-func Open(path string) (io.ReadCloser, error) {
+// Open opens a file or a pipe for reading, decompressed if it is gzip or zstd by
+// its first bytes. Reading ends with ctx.
+func Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,10 @@ func Open(path string) (io.ReadCloser, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.Join(fmt.Errorf("%s is a directory", path), f.Close())
 	}
-	r, err := decompress(f)
+	r, err := decompress(struct {
+		io.Reader
+		io.Closer
+	}{Interruptible(ctx, f), f})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}

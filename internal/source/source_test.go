@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -129,7 +130,7 @@ func TestCompressedFilesAreRecognised(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		s, err := OpenFile(path, Options{})
+		s, err := OpenFile(t.Context(), path, Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -141,7 +142,7 @@ func TestCompressedFilesAreRecognised(t *testing.T) {
 	if err := os.WriteFile(cut, gz.Bytes()[:gz.Len()-6], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	s, err := OpenFile(cut, Options{})
+	s, err := OpenFile(t.Context(), cut, Options{})
 	if err == nil {
 		_, err = s.Next(t.Context())
 		if err == nil {
@@ -160,7 +161,7 @@ func TestOpenFileErrorsNameTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "none"): "no such file", empty: "the file is empty"} {
-		if _, err := OpenFile(path, Options{}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+		if _, err := OpenFile(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q and %q", err, path, want)
 		}
 	}
@@ -246,7 +247,7 @@ func TestDebateTweets(t *testing.T) {
 	if dir := os.Getenv("COLDSTREAM_DATA"); dir != "" {
 		path = filepath.Join(dir, "gop", "Sentiment.csv")
 	}
-	s, err := OpenFile(path, Options{})
+	s, err := OpenFile(t.Context(), path, Options{})
 	if errors.Is(err, os.ErrNotExist) {
 		t.Skipf("the data set is not there (%v); set COLDSTREAM_DATA", err)
 	}
@@ -256,5 +257,25 @@ func TestDebateTweets(t *testing.T) {
 	posts, bad := drain(t, s)
 	if len(posts) != 13871 || bad != nil || posts[13870].ID != "13871" {
 		t.Errorf("got %d posts, bad %q", len(posts), bad)
+	}
+}
+
+func TestInterruptibleEndsWithTheContext(t *testing.T) {
+	silent, w := io.Pipe()
+	defer w.Close()
+	stopped := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r := Interruptible(ctx, silent)
+	time.AfterFunc(time.Millisecond, func() { cancel(stopped) })
+	if _, err := r.Read(make([]byte, 10)); !errors.Is(err, stopped) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestInterruptiblePassesEverything(t *testing.T) {
+	want := strings.Repeat("0123456789", 100_000)
+	got, err := io.ReadAll(Interruptible(t.Context(), strings.NewReader(want)))
+	if err != nil || string(got) != want {
+		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -43,4 +45,30 @@ func Required(cmd *cobra.Command, names ...string) {
 			panic("cli: " + err.Error())
 		}
 	}
+}
+
+// AddCompletion adds the command "completion", which prints a script that
+// completes in the shell. Cobra adds it by itself to a command that has others.
+func AddCompletion(root *cobra.Command) {
+	shells := map[string]func(io.Writer) error{
+		"bash":       func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"fish":       func(w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"powershell": root.GenPowerShellCompletionWithDesc,
+		"zsh":        root.GenZshCompletion,
+	}
+	names := slices.Sorted(maps.Keys(shells))
+	root.AddCommand(&cobra.Command{
+		Use:       "completion SHELL",
+		Short:     "Print a completion script for " + strings.Join(names, ", "),
+		Example:   "  source <(" + root.Name() + " completion bash)",
+		Args:      Args("SHELL"),
+		ValidArgs: names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			write, ok := shells[args[0]]
+			if !ok {
+				return Usagef("unknown shell %q, want %s", args[0], strings.Join(names, ", "))
+			}
+			return write(cmd.OutOrStdout())
+		},
+	})
 }

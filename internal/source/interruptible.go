@@ -1,15 +1,15 @@
-package cli
+package source
 
 import (
 	"context"
 	"io"
 )
 
-// NewReader returns a reader of r whose Read ends with ctx: a program that
-// waits for a person to type can be interrupted. Bytes that arrive after that
+// Interruptible returns a reader of r whose Read ends with ctx: who waits for a
+// person to type, or for a pipe, can be stopped. Bytes that arrive after that
 // are lost.
-func NewReader(ctx context.Context, r io.Reader) io.Reader {
-	c := &reader{ctx: ctx, want: make(chan int), got: make(chan chunk)}
+func Interruptible(ctx context.Context, r io.Reader) io.Reader {
+	c := &interruptible{ctx: ctx, want: make(chan int), got: make(chan chunk)}
 	go func() {
 		buf := make([]byte, 1<<16)
 		for {
@@ -35,13 +35,13 @@ type chunk struct {
 	err  error
 }
 
-type reader struct {
+type interruptible struct {
 	ctx  context.Context
 	want chan int // sizes of reads; one is under way at most
 	got  chan chunk
 }
 
-func (c *reader) Read(p []byte) (int, error) {
+func (c *interruptible) Read(p []byte) (int, error) {
 	select {
 	case c.want <- len(p):
 	case <-c.ctx.Done():
