@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"coldstream/internal/jsonscan"
@@ -56,7 +58,10 @@ func ParseConfig(data []byte) (Config, error) {
 			return Config{}, fmt.Errorf("tokenizer: %s is missing", name)
 		}
 	}
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
 }
 
 // MarshalJSON returns the JSON form of the config.
@@ -106,7 +111,7 @@ func members(doc []byte, f func(name string, v jsonscan.Value) error) error {
 				break
 			}
 			if seen[name] {
-				return fmt.Errorf("tokenizer: %s occurs twice", shown(name))
+				return fmt.Errorf("tokenizer: %q occurs twice", shown(name))
 			}
 			seen[name] = true
 			if err := f(name, v); err != nil {
@@ -241,13 +246,13 @@ func strs(name string, v jsonscan.Value) ([]string, error) {
 	return list, s.Err()
 }
 
-// decode returns the text of a JSON string. Half a surrogate pair, which a
-// Python str can hold and UTF-8 cannot, becomes a byte that is not UTF-8, so
-// that it is not taken for U+FFFD.
+// decode returns the text of a JSON string. One with half a surrogate pair,
+// which a Python str can hold and UTF-8 cannot, becomes bytes that are not UTF-8
+// and no other string has.
 func decode(v jsonscan.Value) string {
 	s := jsonscan.AppendString(nil, v)
 	if v.Escaped && bytes.Contains(s, []byte("\ufffd")) && bytes.Count(s, []byte("\ufffd")) != replacements(v.Raw) {
-		return string(s) + "\xff"
+		return string(v.Raw) + "\xff"
 	}
 	return string(s)
 }
@@ -267,17 +272,14 @@ func replacements(raw []byte) int {
 	return n
 }
 
-// shown returns a value for an error message, cut to what fits on a line.
-func shown[T string | []byte](raw T) string {
+// shown returns a value as an error message has it: on one line, and not long.
+func shown[T string | []byte](value T) string {
 	const most = 60
-	s := string(raw[:min(len(raw), most)])
-	if len(raw) > most {
+	s := string(value[:min(len(value), most)])
+	if len(value) > most {
 		s += "..."
 	}
-	if !utf8.ValidString(s) {
-		return strconv.Quote(s)
-	}
-	return s
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), unicode.IsControl), " ")
 }
 
 var errNotTokenizer = errors.New("tokenizer: neither Tokenizer.to_json() of Keras nor a word_index, an object of words and their ids")

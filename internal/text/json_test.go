@@ -115,11 +115,11 @@ func TestFormsOfSavedTokenizersGiveTheSameWords(t *testing.T) {
 }
 
 func TestWordsThatNoTextHasLeaveHoles(t *testing.T) {
-	_, v, err := ParseJSON([]byte(`{"a": 1, "\ud83d": 2, "\ufffd": 3, "x\udc00\ud800": 4, "\\ufffd": 5, "\ud83d\ude00": 6, "<PAD>": 0}`))
+	_, v, err := ParseJSON([]byte(`{"a": 1, "\ud83d": 2, "\ufffd": 3, "x\udc00\ud800": 4, "x\udc00\ud801": 7, "\\ufffd": 5, "\ud83d\ude00": 6, "<PAD>": 0}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, want := range []string{"<PAD>", "a", "", "\ufffd", "", `\ufffd`, "😀"} {
+	for id, want := range []string{"<PAD>", "a", "", "\ufffd", "", `\ufffd`, "😀", ""} {
 		if got := string(v.Word(id)); got != want {
 			t.Errorf("id %d is %q, want %q", id, got, want)
 		}
@@ -187,8 +187,8 @@ func TestErrorsNameFieldAndValue(t *testing.T) {
 		{tokenizer, config(`"oov_token": 1`), `oov_token is 1, want a string`},
 		{tokenizer, config(`"oov_token": "x"`), `oov_token is "x", want a word of the vocabulary`},
 		{tokenizer, config(`"oov_token": ""`), `oov_token is "", want a word of the vocabulary, or an empty word at id 1`},
-		{tokenizer, config(`"analyzer": "f"`), `analyzer is not supported (it is "f")`},
-		{tokenizer, config(`"lower": true, "lower": false`), `lower occurs twice`},
+		{tokenizer, config(`"analyzer": "f"`), `"analyzer" is not supported (it is "f")`},
+		{tokenizer, config(`"lower": true, "lower": false`), `"lower" occurs twice`},
 		{tokenizer, `{"word_index": "[1]"}`, `word_index is "[1]", want an object`},
 		{tokenizer, `{"word_index": "{\"a\": 1"}`, `word_index: not valid JSON`},
 		{tokenizer, `{"word_index": "{\"a\": null}"}`, `word_index: word "a" has the id null`},

@@ -140,7 +140,7 @@ func parseKerasConfig(doc []byte) (Config, Vocab, error) {
 		}
 		known, err := c.setField(name, v)
 		if !known {
-			return fmt.Errorf("tokenizer: %s is not supported (it is %s)", shown(name), shown(v.Raw))
+			return fmt.Errorf("tokenizer: %q is not supported (it is %s)", shown(name), shown(v.Raw))
 		}
 		return err
 	})
@@ -188,8 +188,9 @@ const sparseIDs = 1 << 20
 
 // FromFields returns the config and vocabulary of a Keras Tokenizer whose
 // attributes have been read: c is KerasConfig with what the object says, words
-// is its word_index. Words that are not UTF-8 (byte strings of Python 2, half
-// surrogate pairs) leave a hole, as no text has them.
+// is its word_index. Byte strings of Python 2 are taken as UTF-8. Words that are
+// not UTF-8 (such byte strings, half surrogate pairs) leave a hole, as no text has
+// them.
 func FromFields(c Config, words map[string]int64) (Config, Vocab, error) {
 	highest := int64(0)
 	for word, id := range words {
