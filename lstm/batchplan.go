@@ -11,10 +11,9 @@ type batchPlan struct {
 	order []int32 // rows to compute
 	same  []int32 // [rows]: the row whose result a row takes, itself if it is computed
 
-	steps  []int32 // [rows]: an estimate of the steps to compute
-	starts []int32
-	table  []int32 // open addressing: row + 1, 0 = free
-	sorted []int32
+	steps        []int32 // [rows]: an estimate of the steps to compute
+	table        []int32 // open addressing: row + 1, 0 = free
+	sorted, more []int32
 }
 
 // make plans a batch.
@@ -95,22 +94,33 @@ func (p *batchPlan) sort(rows int, in []Input) {
 			most = max(most, p.steps[row])
 		}
 	}
-	p.starts = grow(p.starts, int(most)+1)
-	clear(p.starts)
-	for _, row := range p.order {
-		p.starts[p.steps[row]]++
-	}
-	more := int32(0)
-	for n := most; n >= 0; n-- {
-		p.starts[n], more = more, more+p.starts[n]
-	}
+	p.more = grow(p.more, int(most)+1)
 	p.sorted = grow(p.sorted, len(p.order))
-	for _, row := range p.order {
-		at := &p.starts[p.steps[row]]
-		p.sorted[*at] = row
+	sortByCount(p.sorted, p.order, p.steps, p.more)
+	p.order, p.sorted = p.sorted, p.order
+}
+
+// sortByCount sets dst to rows in the order of count[row], largest first,
+// equal ones as they stand, and more[c] to the number of rows with a count
+// above c. No count is above len(more) - 1.
+func sortByCount(dst, rows, count, more []int32) {
+	clear(more)
+	for _, row := range rows {
+		more[count[row]]++
+	}
+	sum := int32(0)
+	for c := len(more) - 1; c >= 0; c-- {
+		more[c], sum = sum, sum+more[c]
+	}
+	// more[c] is where the rows with count c begin; placing them moves it to
+	// where those with count c-1 begin.
+	for _, row := range rows {
+		at := &more[count[row]]
+		dst[*at] = row
 		*at++
 	}
-	p.order, p.sorted = p.sorted, p.order
+	copy(more, more[1:])
+	more[len(more)-1] = 0
 }
 
 // hashRow hashes one row of all inputs.

@@ -140,7 +140,8 @@ type recurrentRunner struct {
 	steps  []int32 // [rows][T]: the places in time of the steps to compute, in order
 	count  []int32 // [rows]: how many
 	lead   []int32 // [rows]: steps of padding before them
-	order  []int32 // [rows]: rows, most steps first
+	rows   []int32 // [rows]: 0, 1, 2, ...
+	order  []int32 // [rows]: the same, most steps first
 	active []int32 // [T+1]: active[j] rows have more than j steps
 	at     []int32 // elements of steps, a chunk of them
 
@@ -216,25 +217,12 @@ func (r *recurrentRunner) plan(in, mask *value, n, T int) {
 		r.count[row] = int32(len(steps))
 	}
 
-	// Counting sort: active[j] first counts the rows with j steps, then those
-	// with more than j, which is where the rows with j steps begin.
+	r.rows = grow(r.rows, n)
+	for row := range n {
+		r.rows[row] = int32(row)
+	}
 	r.active = grow(r.active, T+1)
-	clear(r.active)
-	for _, c := range r.count {
-		r.active[c]++
-	}
-	more := int32(0)
-	for j := T; j >= 0; j-- {
-		r.active[j], more = more, more+r.active[j]
-	}
-	for row, c := range r.count {
-		r.order[r.active[c]] = int32(row)
-		r.active[c]++
-	}
-	// That moved each begin to its end, the begin of the rows with one step
-	// less.
-	copy(r.active, r.active[1:])
-	r.active[T] = 0
+	sortByCount(r.order, r.rows, r.count, r.active)
 }
 
 // skipPads makes sure that the states of the longest leading padding are
