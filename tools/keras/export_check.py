@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 """Write what the Keras that is installed here answers for a model, so that
-`coldstream convert --check-csv` can compare and keep it as check vectors.
+`coldstream convert --check` can compare and keep it as check vectors.
 
-    python tools/keras/export_check.py MODEL > check.csv
+    python tools/keras/export_check.py MODEL > check.json
 
-MODEL is any file that this Keras loads and whose inputs are token ids (first
-layer Embedding) or rows of features. Each row of the CSV is one input of the
-batch: column `keras` is the version, `input` the input as JSON, shaped like the
-model's input (with several inputs: a list of them), `output` likewise.
+MODEL is any file that this Keras loads and whose inputs are token ids (read by
+an Embedding) or rows of features.
 """
 import argparse
-import csv
 import json
 import os
 import sys
@@ -22,14 +19,16 @@ import numpy as np
 
 try:
     import keras
+
+    VERSION = keras.__version__
 except ImportError:
-    from tensorflow import keras
-if not hasattr(keras, "saving") or int(keras.__version__.split(".")[0]) < 3:
+    from tensorflow import __version__ as VERSION
+if int(VERSION.split(".")[0]) < 3:
     from tensorflow import keras
 
 
-def vocabulary(model, tensor_name):
-    """The number of ids of the Embedding that reads this input, or None."""
+def vocabulary(model):
+    """The number of ids of the model's first Embedding, or None."""
     for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else model.layers:
         if type(layer).__name__ == "Embedding":
             return layer.input_dim
@@ -69,20 +68,25 @@ def main():
     inputs = []
     for t in model.inputs:
         shape = [a.steps if d is None else int(d) for d in tuple(t.shape)[1:]]
-        vocab = vocabulary(model, t.name)
+        vocab = vocabulary(model)
         if vocab is not None and len(shape) == 1:
             inputs.append(id_rows(rng, a.rows, shape[0], vocab))
         else:
             inputs.append(rng.standard_normal([a.rows] + shape).astype(np.float32))
     out = model.predict(inputs if len(inputs) > 1 else inputs[0], verbose=0)
     outputs = list(out) if isinstance(out, (list, tuple)) else [out]
-    w = csv.writer(sys.stdout, lineterminator="\n")
-    w.writerow(["keras", "input", "output"])
-    for i in range(a.rows):
-        # A float32's repr as a float64 gives it back exactly.
-        x = [v[i].tolist() for v in inputs]
-        y = [np.asarray(v[i], np.float32).astype(np.float64).tolist() for v in outputs]
-        w.writerow([keras.__version__, json.dumps(x if len(x) > 1 else x[0]), json.dumps(y if len(y) > 1 else y[0])])
+    def tensor(v, **kind):
+        # A float32's repr as a float64 gives it back exactly; JSON has no NaN.
+        flat = [None if x != x else x for x in np.asarray(v).reshape(-1).tolist()]
+        return dict(kind, shape=list(v.shape[1:]), data=flat)
+
+    json.dump({
+        "origin": "keras " + VERSION,
+        "rows": a.rows,
+        "inputs": [tensor(v, kind="ids" if v.dtype == np.int32 else "values") for v in inputs],
+        "outputs": [tensor(np.asarray(v, np.float32).astype(np.float64)) for v in outputs],
+    }, sys.stdout)
+    print()
 
 
 if __name__ == "__main__":
