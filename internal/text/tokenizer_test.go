@@ -166,7 +166,9 @@ func show(c Config) any {
 }
 
 func BenchmarkEncodePadded(b *testing.B) {
-	for name, tok := range tokenizers(b) {
+	all := tokenizers(b)
+	all["default"] = defaultTokenizer(b)
+	for name, tok := range all {
 		b.Run("tokenizer="+name, func(b *testing.B) {
 			row := make([]int32, tok.Config().MaxLen)
 			b.ReportAllocs()

@@ -318,7 +318,7 @@ func TestEveryPostOfTheDataSetsHasTheIDsOfKeras(t *testing.T) {
 				}
 			case want.FileSHA256 != "":
 				if data, err := os.ReadFile(defaultFile); err != nil || digest(string(data), len(want.FileSHA256)) != want.FileSHA256 {
-					t.Fatalf("%s is not the file that the rows were made with (%v)", defaultFile, err)
+					t.Fatalf("%s is not the file that the rows were made with (%v); the command in corpora.json makes them anew", defaultFile, err)
 				}
 				row = paddedRows(defaultTokenizer(t))
 			default:
