@@ -70,7 +70,9 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 	measure := func(w io.Writer) error {
 		o.Predictions = w
 		var err error
-		if r, err = evaluate.Run(ctx, c, f, o); err != nil {
+		if r, err = evaluate.Run(ctx, c, f, o); ctx.Err() != nil {
+			return context.Cause(ctx)
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", csv, err)
 		}
 		return nil

@@ -51,23 +51,18 @@ type Reader struct {
 // empty input and UTF-16 are errors.
 func NewReader(r io.Reader) (*Reader, error) {
 	c := &Reader{r: bufio.NewReaderSize(r, 1<<16), line: 1, comma: ','}
-	head, err := c.r.Peek(3)
+	line, err := c.firstLine()
+	if err != nil {
+		return nil, err
+	}
 	switch {
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
+	case bytes.HasPrefix(line, []byte("\xef\xbb\xbf")):
 		if _, err := c.r.Discard(3); err != nil {
 			return nil, err
 		}
-	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+	case bytes.HasPrefix(line, []byte("\xff\xfe")), bytes.HasPrefix(line, []byte("\xfe\xff")):
 		return nil, errors.New("the file is UTF-16; save it as UTF-8")
-	case len(head) == 0 && err != io.EOF:
-		return nil, err
 	}
-	// The longest header line that Peek can show decides on the separator.
-	line, err := c.r.Peek(c.r.Size())
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	line, _, _ = bytes.Cut(bytes.TrimLeft(line, "\r\n"), []byte("\n"))
 	if bytes.IndexByte(line, '\t') >= 0 && bytes.IndexByte(line, ',') < 0 {
 		c.comma = '\t'
 	}
@@ -80,6 +75,25 @@ func NewReader(r io.Reader) (*Reader, error) {
 	}
 	c.header = slices.Clone(fields)
 	return c, nil
+}
+
+// firstLine returns the first line that is not empty, or as much of it as the
+// buffer holds, without taking it. It reads no further: the rest may be a while
+// in coming.
+func (c *Reader) firstLine() ([]byte, error) {
+	for n := 1; ; n = max(c.r.Buffered(), n+1) {
+		head, err := c.r.Peek(min(n, c.r.Size()))
+		line := bytes.TrimLeft(head, "\r\n")
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			return line[:i], nil
+		}
+		if err == io.EOF || n > c.r.Size() {
+			return line, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // Header returns the column names.

@@ -88,7 +88,11 @@ func decompress(r io.Reader) (*input, error) {
 	if c, ok := r.(io.Closer); ok {
 		in.close = append(in.close, c.Close)
 	}
-	head, err := in.Peek(4)
+	// One byte tells whether it is worth waiting for more.
+	head, err := in.Peek(1)
+	if err == nil && (head[0] == '\x1f' || head[0] == '\x28') {
+		head, err = in.Peek(4)
+	}
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
@@ -115,14 +119,9 @@ func newReader(name, kind string, r io.ReadCloser, o Options) (Source, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
 	format := o.Format
 	if format == FormatAuto {
-		head, err := b.Peek(1 << 10)
-		if err != nil && err != io.EOF && len(head) == 0 {
+		var err error
+		if format, err = guess(b); err != nil {
 			return nil, err
-		}
-		head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
-		format = FormatCSV
-		if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
-			format = FormatJSONL
 		}
 	}
 	var s Source
@@ -142,6 +141,25 @@ func newReader(name, kind string, r io.ReadCloser, o Options) (Source, error) {
 		return nil, err
 	}
 	return s, seek(s, o.Cursor)
+}
+
+// guess tells the format by the first character that is no space. It waits for
+// no byte beyond that one: the next may be a while in coming.
+func guess(b *bufio.Reader) (Format, error) {
+	for n := 1; ; n++ {
+		head, err := b.Peek(min(n, b.Size()))
+		text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+		if bytes.HasPrefix(text, []byte("{")) {
+			return FormatJSONL, nil
+		}
+		// The first bytes may be the beginning of a byte order mark.
+		if len(text) > 0 && !bytes.HasPrefix([]byte("\xef\xbb\xbf"), head) || err == io.EOF || n > b.Size() {
+			return FormatCSV, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 // reader is what the sources over an input have in common.

@@ -206,6 +206,26 @@ func TestCursorGoesOn(t *testing.T) {
 	}
 }
 
+// TestFirstPostIsNotHeldBack: a post comes out although the input, a pipe, says
+// nothing more.
+func TestFirstPostIsNotHeldBack(t *testing.T) {
+	for name, in := range map[string]string{"JSON lines": "\n {\"text\":\"x\"}\n", "CSV": "\xef\xbb\xbftext\nx\n", "lines": "x\n"} {
+		r, w := io.Pipe()
+		go io.WriteString(w, in)
+		o := Options{}
+		if name == "lines" {
+			o.Format = FormatLines
+		}
+		s, err := NewReader("in", "stdin", r, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := s.Next(t.Context()); err != nil || p.Text != "x" {
+			t.Errorf("%s: got %q, %v", name, p, err)
+		}
+	}
+}
+
 func TestSampleIsStableAndVaried(t *testing.T) {
 	s, err := NewSample(0, Options{})
 	if err != nil {
