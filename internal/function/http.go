@@ -94,7 +94,7 @@ func (s *scratch) readHTTP(e *event) (request, error) {
 			v := sc.Value()
 			switch {
 			case key.Is("stage"):
-				r.stage = text(v)
+				r.stage = plain(v)
 			case key.Is("http") && method.Kind == jsonscan.None:
 				method, path = readV2(v)
 			}
@@ -106,7 +106,7 @@ func (s *scratch) readHTTP(e *event) (request, error) {
 	if e.rawPath.Kind == jsonscan.String {
 		path = e.rawPath
 	}
-	r.method, r.path = text(method), text(path)
+	r.method, r.path = plain(method), plain(path)
 	if e.body.Kind == jsonscan.None || e.body.Kind == jsonscan.Null {
 		return r, nil
 	}
@@ -147,8 +147,8 @@ func readV2(http jsonscan.Value) (method, path jsonscan.Value) {
 	return method, path
 }
 
-// text is a string's text, or "".
-func text(v jsonscan.Value) string {
+// plain is a string's text, or "".
+func plain(v jsonscan.Value) string {
 	if v.Kind != jsonscan.String {
 		return ""
 	}
