@@ -42,24 +42,25 @@ func newSender(ctx context.Context, to Putter, o Options) *sender {
 	return &sender{ctx: ctx, sendCtx: sendCtx, to: to, o: o, progress: time.Now(), release: func() { stop(); cancel() }}
 }
 
-// loop sends until the channel is closed and nothing is pending.
+// loop sends until the channel is closed and nothing is pending. A record that
+// ends the run does so after those before it have been sent.
 func (s *sender) loop(items <-chan item) error {
 	open := true
+	var end error
 	for {
 		if open {
-			var err error
-			if open, err = s.fill(items); err != nil {
-				return err
+			if open, end = s.fill(items); end != nil {
+				open = false
 			}
 		}
 		if len(s.pending) == 0 {
 			if !open {
-				return nil
+				return end
 			}
 			continue
 		}
 		if err := s.send(s.batch()); err != nil {
-			return err
+			return errors.Join(end, err)
 		}
 	}
 }
@@ -155,6 +156,9 @@ func (s *sender) send(n int) error {
 		return fmt.Errorf("nothing was accepted for %v: %w", s.o.MaxRetryTime, event.Err)
 	}
 	s.counts.Retried += event.Refused
+	if event.Refused < n/2 {
+		s.failures = 0 // the target takes most of it: no reason to be shy
+	}
 	// Full jitter: any time up to the bound, so that producers that failed
 	// together do not come back together.
 	bound := s.o.MaxDelay
