@@ -21,24 +21,32 @@ type value struct {
 // builder runs a network with symbolic tensors, as Keras does, and writes down
 // the nodes.
 type builder struct {
-	version version
-	graph   lstm.Graph
-	params  map[string]lstm.Tensor
-	names   map[string]int // of nodes, with how often each was asked for
-	inputs  map[string]*Input
-	masks   map[string]string  // mask nodes by what they are made of
-	calls   int                // uses of layers so far
-	outputs map[*layer][]value // of the first use of each layer
+	version    version
+	graph      lstm.Graph
+	params     map[string]lstm.Tensor
+	paramNames map[paramKey]string // in params; a layer that is used twice has its variables once
+	names      map[string]int      // of nodes, with how often each was asked for
+	inputs     map[string]*Input
+	masks      map[string]string  // mask nodes by what they are made of
+	calls      int                // uses of layers so far
+	outputs    map[*layer][]value // of the first use of each layer
+}
+
+// paramKey is a variable of a layer.
+type paramKey struct {
+	layer *layer
+	name  string
 }
 
 func newBuilder(v version) *builder {
 	return &builder{
-		version: v,
-		params:  map[string]lstm.Tensor{},
-		names:   map[string]int{},
-		inputs:  map[string]*Input{},
-		masks:   map[string]string{},
-		outputs: map[*layer][]value{},
+		version:    v,
+		params:     map[string]lstm.Tensor{},
+		paramNames: map[paramKey]string{},
+		names:      map[string]int{},
+		inputs:     map[string]*Input{},
+		masks:      map[string]string{},
+		outputs:    map[*layer][]value{},
 	}
 }
 
@@ -75,8 +83,16 @@ func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
 		}
 		return "", l.fail("%s (%s) has shape %s, expected %s%s", name, t.from, shapeText(t.Shape), shapeText(shape), hint)
 	}
-	full := l.path + "/" + name
-	b.params[full] = t.Tensor
+	key := paramKey{l, name}
+	full, ok := b.paramNames[key]
+	if !ok {
+		full = l.path + "/" + name
+		for i := 1; b.params[full].Shape != nil; i++ { // layer names may have slashes too
+			full = fmt.Sprintf("%s/%s#%d", l.path, name, i)
+		}
+		b.paramNames[key] = full
+		b.params[full] = t.Tensor
+	}
 	return full, nil
 }
 
@@ -245,7 +261,7 @@ func (f *functionalRun) value(r ref) (value, error) {
 	}
 	if r.output >= len(out) {
 		l := f.layers[r.layer]
-		return value{}, l.fail("its output %d is used, which is not supported (states of return_state=true?)", r.output)
+		return value{}, l.fail("its output %d is used, which is not supported: states (return_state=true) stay inside the layer", r.output)
 	}
 	return out[r.output], nil
 }
@@ -313,7 +329,7 @@ func (f *functionalRun) call(l *layer, c call) ([]value, error) {
 func (f *functionalRun) tensors(l *layer, c call) ([]value, error) {
 	for i, o := range c.args {
 		if i > 0 && !o.none() {
-			return nil, l.fail("called with more than one argument (initial states?), which is not supported")
+			return nil, l.fail("called with more than one argument, which is not supported")
 		}
 	}
 	if len(c.args) == 0 {

@@ -142,6 +142,9 @@ func callMasking(b *builder, l *layer, in []value) ([]value, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
+	if math.IsInf(float64(float32(v)), 0) {
+		return nil, l.fail("mask_value=%s is beyond float32, which is not supported", jsonText(l.config["mask_value"]))
+	}
 	x, _, err := sequence(l, in)
 	if err != nil {
 		return nil, err

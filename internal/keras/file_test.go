@@ -224,7 +224,7 @@ func TestWeightsNeedTheirArchitecture(t *testing.T) {
 			{`"units": 6`, `"units": 7`, "has shape [5 24], expected [5 28]"},
 			{`"input_dim": 11`, `"input_dim": 12`, "has shape [11 5], expected [12 5]"},
 			{`"class_name": "LSTM"`, `"class_name": "Dropout"`, `unknown option`},
-			{`"units": 6, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": true`, `"units": 6, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": false`, "3"},
+			{`"units": 6, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": true`, `"units": 6, "activation": "tanh", "recurrent_activation": "sigmoid", "use_bias": false`, "lstm"},
 		} {
 			other := strings.Replace(config, c.from, c.to, 1)
 			if other == config {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 
@@ -34,7 +33,7 @@ const (
 // Model is a converted Keras model.
 type Model struct {
 	Graph  lstm.Graph
-	Params map[string]lstm.Tensor // the graph's weights; may be views into the bytes given to Parse
+	Params map[string]lstm.Tensor // the graph's weights, not checked for NaN; may be views into the bytes given to Parse
 
 	Name       string  // of the model in Keras
 	Inputs     []Input // as Graph.Inputs
@@ -170,7 +169,7 @@ func (f *file) load(n *network) error {
 	if err != nil {
 		return err
 	}
-	if err := f.weights.leftOver(); err != nil {
+	if err := f.weights.leftOver(f.legacy); err != nil {
 		return err
 	}
 	return n.each(func(l *layer) error {
@@ -236,12 +235,12 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 		m.Inputs = append(m.Inputs, *b.inputs[name])
 	}
 	m.Layers = b.layerList(n)
-	m.Notes = f.notes(b, n)
+	m.Notes = notes(n)
 	return m, nil
 }
 
 // notes collects what a user should know about the conversion.
-func (f *file) notes(b *builder, n *network) []string {
+func notes(n *network) []string {
 	var notes []string
 	low := ""
 	_ = n.each(func(l *layer) error {
@@ -252,17 +251,6 @@ func (f *file) notes(b *builder, n *network) []string {
 	})
 	if low != "" {
 		notes = append(notes, fmt.Sprintf("Keras computes this model with the %s policy; converted, it computes in float32, so outputs differ by what float16 loses", low))
-	}
-	bad := 0
-	for _, name := range sortedKeys(b.params) {
-		for _, x := range b.params[name].Data {
-			if x := float64(x); math.IsNaN(x) || math.IsInf(x, 0) {
-				bad++
-			}
-		}
-	}
-	if bad > 0 {
-		notes = append(notes, fmt.Sprintf("%d weights are NaN or infinite", bad))
 	}
 	return notes
 }

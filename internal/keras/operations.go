@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -90,8 +91,8 @@ func opNotEqual(f *functionalRun, l *layer, in []value, constants []any) (*truth
 	x := in[0]
 	v, ok := number(constants[0])
 	switch {
-	case !ok:
-		return nil, l.fail("compares with %.40s, expected a number", jsonText(constants[0]))
+	case !ok || math.IsInf(float64(float32(v)), 0):
+		return nil, l.fail("compares with %.40s, expected a number in the range of float32", jsonText(constants[0]))
 	case len(x.shape) == 2:
 		return &truth{compared: &x, with: float32(v), features: true}, nil
 	case len(x.shape) == 1 && v == 0 && f.inputs[x.node] != nil:

@@ -8,8 +8,8 @@ import (
 	"coldstream/internal/hdf5"
 )
 
-// Names under which models keep the groups of their layers. Keras 2.12 used the
-// second one.
+// Names under which models keep the groups of their layers. Keras 2.12 and 2.13
+// used the second one.
 const (
 	layersGroup    = "layers"
 	oldLayersGroup = "_layer_checkpoint_dependencies"
@@ -26,6 +26,10 @@ func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) 
 		folder = oldLayersGroup
 	}
 	count := map[string]int{}
+	exists := func(group string) bool {
+		_, err := w.root.Kind(joinPath(base, folder, group))
+		return err == nil
+	}
 	for i, l := range n.layers {
 		if l.op != nil || n.sequential() && i == 0 && l.class == "InputLayer" {
 			continue // no layer in Keras' own list
@@ -37,6 +41,10 @@ func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) 
 		group := snakeCase(class)
 		k := count[group]
 		count[group]++
+		// Keras 2.12 and 2.13 counted each layer with weights twice.
+		if folder == oldLayersGroup && !exists(group+"_1") {
+			k *= 2
+		}
 		if k > 0 {
 			group += "_" + strconv.Itoa(k)
 		}

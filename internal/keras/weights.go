@@ -142,7 +142,7 @@ func (w *weightFile) read(path string) (tensor, error) {
 	if err != nil {
 		return tensor{}, unreadable(w.file, err)
 	}
-	t := tensor{from: path}
+	t := tensor{from: printable(path)}
 	t.Shape = d.Shape()
 	if t.Data, err = d.Float32s(); err != nil {
 		return tensor{}, unreadable(w.file, err)
@@ -154,10 +154,10 @@ func (w *weightFile) read(path string) (tensor, error) {
 // leftOver returns an error that names a tensor that nothing took, if there is
 // one. State of the optimizer, of metrics and of random generators is no
 // tensor of the model.
-func (w *weightFile) leftOver() error {
+func (w *weightFile) leftOver(legacy bool) error {
 	var left []string
 	err := w.root.Walk(func(path string, kind hdf5.Kind) error {
-		if kind == hdf5.KindDataset && !w.taken[path] && !isTrainingState(path) {
+		if kind == hdf5.KindDataset && !w.taken[path] && !isTrainingState(path, legacy) {
 			left = append(left, path)
 		}
 		return nil
@@ -175,15 +175,20 @@ func (w *weightFile) leftOver() error {
 }
 
 // isTrainingState reports whether the dataset at path from the root of a file is
-// none of the model's weights.
-func isTrainingState(path string) bool {
-	top, _, _ := strings.Cut(path, "/")
-	switch top {
-	case "optimizer_weights", "optimizer", "_optimizer", "metrics", "_metrics":
+// none of the model's weights. In a file that lists its weights a layer may be
+// called "optimizer"; in one with paths, groups below the layers are named after
+// classes and roles, and a nested model that was trained by itself has such
+// groups too.
+func isTrainingState(path string, legacy bool) bool {
+	if legacy && strings.HasPrefix(path, "optimizer_weights/") {
 		return true
 	}
 	for part := range strings.SplitSeq(path, "/") {
-		if strings.HasPrefix(part, "seed_generator") || part == "_random_generator" {
+		switch {
+		case strings.HasPrefix(part, "seed_generator"), part == "_random_generator":
+			return true
+		case legacy:
+		case part == "optimizer", part == "_optimizer", part == "metrics", part == "_metrics", part == "compile_metrics", part == "_compile_metrics":
 			return true
 		}
 	}

@@ -106,6 +106,7 @@ func callBidirectional(b *builder, l *layer, in []value) ([]value, error) {
 		if err != nil {
 			return nil, err
 		}
+		b.note(part, y[i:i+1])
 	}
 	n := lstm.Node{Inputs: []string{y[0].node, y[1].node}}
 	shape := append([]int(nil), y[0].shape...)
