@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/cobra"
 
 	"coldstream/internal/cli"
 	"coldstream/internal/deliver"
 	"coldstream/internal/deliver/awsfirehose"
+	"coldstream/internal/report"
 )
 
 func main() { os.Exit(cli.Main(run)) }
@@ -104,7 +106,7 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 		return fmt.Errorf("%w (%v)", err, counts)
 	}
 	if counts.DeadLettered > 0 {
-		return fmt.Errorf("%d posts could not be sent, see %s (%v)", counts.DeadLettered, f.posts.DeadLetter, counts)
+		return fmt.Errorf("%s could not be sent, see %s (%v)", report.Count(counts.DeadLettered, "post"), f.posts.DeadLetter, counts)
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%v in %.1f s\n", counts, time.Since(start).Seconds())
 	return nil
@@ -128,7 +130,8 @@ func (f *flags) target(ctx context.Context, stdout io.Writer) (to deliver.Putter
 		file := deliver.NewFile(f.out)
 		return deliver.NewWriter(file), file.Close, nil
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	// The SDK's own log lines would stand beside the one that says what failed.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, nil, err
 	}

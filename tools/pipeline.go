@@ -137,7 +137,7 @@ func writeSummary(w io.Writer, s *pipeline.Summary, out string) error {
 		_, e := fmt.Fprintf(w, "ids:      %s, %s\n", amount(report.Total(v.Missing), "lost"), amount(report.Total(v.Doubled), "doubled"))
 		err = errors.Join(err, e)
 	}
-	_, e = fmt.Fprintf(w, "objects:  %s in %s (%s bytes)\n", count(s.Results.Objects, "object"), out, report.Thousands(int(s.Results.Bytes)))
+	_, e = fmt.Fprintf(w, "objects:  %s in %s (%s bytes)\n", report.Count(s.Results.Objects, "object"), out, report.Thousands(int(s.Results.Bytes)))
 	return errors.Join(err, e)
 }
 

@@ -49,7 +49,7 @@ counted by reason. A line that cannot be read makes the command fail.`,
 				return err
 			}
 			if r.Bad > 0 {
-				return fmt.Errorf("%s cannot be read, the first is %v", count(r.Bad, "line"), r.BadList[0])
+				return fmt.Errorf("%s cannot be read, the first is %v", report.Count(r.Bad, "line"), r.BadList[0])
 			}
 			return nil
 		},
@@ -76,7 +76,7 @@ func writeResults(w io.Writer, r *report.Results) error {
 		err = errors.Join(err, newline, r.WriteBars(w, cli.Width(w), cli.Unicode(os.Getenv)))
 	}
 	if r.Failed > 0 {
-		_, e := fmt.Fprintf(w, "\n%s failed:\n", count(r.Failed, "record"))
+		_, e := fmt.Fprintf(w, "\n%s failed:\n", report.Count(r.Failed, "record"))
 		err = errors.Join(err, e)
 		for _, f := range r.Failures[:min(len(r.Failures), listed)] {
 			_, e := fmt.Fprintf(w, "  %s  %s\n", report.Thousands(f.Count), report.Printable(f.Reason))
@@ -84,12 +84,4 @@ func writeResults(w io.Writer, r *report.Results) error {
 		}
 	}
 	return err
-}
-
-// count writes a number of things.
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return report.Thousands(n) + " " + thing
 }

@@ -59,11 +59,11 @@ func writeVerification(w io.Writer, v *report.Verification) error {
 	_, err := fmt.Fprintf(w, "%s sent, %s received: %s, %s, %s\n", report.Thousands(v.Sent), report.Thousands(v.Received),
 		amount(report.Total(v.Missing), "lost"), amount(report.Total(v.Doubled), "doubled"), amount(report.Total(v.Failed), "failed"))
 	if v.Unknown > 0 {
-		_, e := fmt.Fprintf(w, "%s of others\n", count(v.Unknown, "post"))
+		_, e := fmt.Fprintf(w, "%s of others\n", report.Count(v.Unknown, "post"))
 		err = errors.Join(err, e)
 	}
 	if v.Anonymous > 0 {
-		_, e := fmt.Fprintf(w, "%s without an id\n", count(v.Anonymous, "post"))
+		_, e := fmt.Fprintf(w, "%s without an id\n", report.Count(v.Anonymous, "post"))
 		err = errors.Join(err, e)
 	}
 	for _, l := range []struct {
@@ -74,7 +74,7 @@ func writeVerification(w io.Writer, v *report.Verification) error {
 	}
 	if v.Results.Failed > 0 {
 		for _, f := range v.Results.Failures[:min(len(v.Results.Failures), listed)] {
-			_, e := fmt.Fprintf(w, "reason of %s: %s\n", count(f.Count, "failure"), report.Printable(f.Reason))
+			_, e := fmt.Fprintf(w, "reason of %s: %s\n", report.Count(f.Count, "failure"), report.Printable(f.Reason))
 			err = errors.Join(err, e)
 		}
 	}
@@ -97,7 +97,7 @@ func writeIDs(w io.Writer, name string, ids []report.IDCount) error {
 	var err error
 	for i, id := range ids {
 		if i == listed {
-			_, e := fmt.Fprintf(w, "%s: and %s more\n", name, count(len(ids)-listed, "id"))
+			_, e := fmt.Fprintf(w, "%s: and %s more\n", name, report.Count(len(ids)-listed, "id"))
 			return errors.Join(err, e)
 		}
 		times := ""
@@ -115,6 +115,6 @@ func verdict(v *report.Verification) error {
 	if v.OK() {
 		return nil
 	}
-	return fmt.Errorf("of %s sent, %d missing, %d doubled and %d failed; %s could not be read", count(v.Sent, "post"),
-		report.Total(v.Missing), report.Total(v.Doubled), report.Total(v.Failed), count(v.Results.Bad, "line"))
+	return fmt.Errorf("of %s sent, %d missing, %d doubled and %d failed; %s could not be read", report.Count(v.Sent, "post"),
+		report.Total(v.Missing), report.Total(v.Doubled), report.Total(v.Failed), report.Count(v.Results.Bad, "line"))
 }

@@ -249,7 +249,7 @@ func (r *run) send(ctx context.Context, s *system) error {
 		if err != nil {
 			return "", fmt.Errorf("%w (%v)", err, r.sum.Deliver)
 		}
-		return fmt.Sprintf("sent %s posts in %s requests", report.Thousands(r.sum.Deliver.Delivered), report.Thousands(r.sum.Deliver.Requests)), nil
+		return fmt.Sprintf("sent %s in %s", report.Count(r.sum.Deliver.Delivered, "post"), report.Count(r.sum.Deliver.Requests, "request")), nil
 	})
 }
 
@@ -262,8 +262,8 @@ func (r *run) drain(s *system) error {
 			return "", err
 		}
 		st := s.stream.Stats()
-		return fmt.Sprintf("delivered %s records in %s objects, after %s calls of the function", report.Thousands(int(st.Delivered+st.FailedDelivered)),
-			report.Thousands(int(st.Objects+st.ErrorObjects)), report.Thousands(int(st.Invocations))), nil
+		return fmt.Sprintf("scored and delivered %s in %s, with %s of the function", report.Count(int(st.Delivered+st.FailedDelivered), "record"),
+			report.Count(int(st.Objects+st.ErrorObjects), "object"), report.Count(int(st.Invocations), "call")), nil
 	})
 }
 

@@ -111,6 +111,14 @@ func Thousands(n int) string {
 	return s
 }
 
+// Count writes a number of things: "1 post", "2,000 posts".
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return Thousands(n) + " " + thing
+}
+
 // Printable replaces what could steer a terminal: labels and ids come from
 // files.
 func Printable(s string) string {
