@@ -18,7 +18,7 @@ import posts
 
 WIDTH, UNITS = 48, 48
 SPATIAL_DROPOUT, DROPOUT, WORD_DROPOUT = 0.25, 0.4, 0.05
-EPOCHS, BATCH = 5, 128
+EPOCHS, BATCH = 8, 128
 RATE, LAST_RATE, CLIP = 2e-3, 1e-4, 5.0
 LENGTHS = (12, 20, 28, posts.MAXLEN)  # a batch is padded to the first that fits
 
