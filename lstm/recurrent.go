@@ -137,13 +137,13 @@ type recurrentRunner struct {
 	projection
 	pads padStates
 
-	steps  []int32 // [rows][T]: the places in time of the steps to compute, in order
+	steps  []int32 // [rows][T]: the steps to compute, in order, each as row*T + time
 	count  []int32 // [rows]: how many
 	lead   []int32 // [rows]: steps of padding before them
 	rows   []int32 // [rows]: 0, 1, 2, ...
 	order  []int32 // [rows]: the same, most steps first
 	active []int32 // [T+1]: active[j] rows have more than j steps
-	at     []int32 // elements of steps, a chunk of them
+	at     []int32 // a chunk of steps
 
 	h, c, tmp []float32 // [rows][units], in order
 }
