@@ -35,7 +35,7 @@ net/http, which starts sooner.`,
 			if err != nil {
 				return err
 			}
-			progress := cli.NewProgress(cmd.ErrOrStderr(), "building "+t.String(), -1)
+			progress := cli.NewProgress(cmd.ErrOrStderr(), "building "+t.String(), 0)
 			defer progress.Done()
 			err = cli.WriteFile(ctx, out, func(w io.Writer) error { return bundle.Zip(ctx, w, t, f, fromSource()) })
 			if err != nil {

@@ -79,11 +79,11 @@ the stream; it sends no posts of its own unless --source or --file is given.`,
 
 // runPipeline runs it and prints the stages as they end, then the results.
 func runPipeline(ctx context.Context, w, stderr io.Writer, o pipeline.Options, total int) error {
-	progress := cli.NewProgress(stderr, "", total)
-	defer progress.Done()
+	progress := new(cli.Progress)
+	defer func() { progress.Done() }()
 	o.Working = func(what string) {
 		progress.Done()
-		n := -1
+		n := 0
 		if what == "sending" {
 			n = total
 		}

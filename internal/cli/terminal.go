@@ -14,6 +14,9 @@ import (
 // usualWidth is the width of what is written to no terminal.
 const usualWidth = 80
 
+// redraw is how often a progress bar is drawn when nothing happens.
+const redraw = 200 * time.Millisecond
+
 // IsTerminal reports whether stream is a terminal.
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
@@ -41,30 +44,59 @@ func Unicode(getenv func(string) string) bool {
 	return false
 }
 
-// Progress is a progress bar on a terminal, and nothing elsewhere. It is safe
-// for concurrent use.
+// Progress is a progress bar on a terminal, and nothing elsewhere; the zero value
+// shows nothing. It is safe for concurrent use.
 type Progress struct {
-	mu  sync.Mutex
-	bar *progressbar.ProgressBar // nil = not shown
+	mu   sync.Mutex
+	bar  *progressbar.ProgressBar // nil = not shown
+	stop chan struct{}            // closed by Done
 }
 
 // NewProgress returns a bar on stderr if that is a terminal. A total of -1 is
-// not known. Call Done in every case: it takes the bar away.
+// not known, and with a total of 0 nothing is counted. Call Done in every case:
+// it takes the bar away.
 func NewProgress(stderr io.Writer, what string, total int) *Progress {
 	p := new(Progress)
 	if !IsTerminal(stderr) {
 		return p
 	}
-	p.bar = progressbar.NewOptions(total,
+	options := []progressbar.Option{
 		progressbar.OptionSetWriter(stderr),
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWidth(24),
-		progressbar.OptionShowCount(),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionThrottle(100 * time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetRenderBlankState(true),
-	)
+		// The library's own spinner has no end: it would draw over what follows.
+		progressbar.OptionSetSpinnerChangeInterval(0),
+	}
+	if total == 0 {
+		total = -1
+	} else {
+		options = append(options, progressbar.OptionShowCount())
+	}
+	p.bar = progressbar.NewOptions(total, options...)
+	p.stop = make(chan struct{})
+	go p.turn(p.stop)
 	return p
+}
+
+// turn redraws the bar now and then, so that one sees time pass.
+func (p *Progress) turn(stop <-chan struct{}) {
+	ticker := time.NewTicker(redraw)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			p.mu.Lock()
+			if p.bar != nil {
+				_ = p.bar.RenderBlank() // a bar that cannot be drawn stops nothing
+			}
+			p.mu.Unlock()
+		}
+	}
 }
 
 // Set shows that n are done.
@@ -72,7 +104,7 @@ func (p *Progress) Set(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
-		_ = p.bar.Set(n) // a bar that cannot be drawn stops nothing
+		_ = p.bar.Set(n)
 	}
 }
 
@@ -91,7 +123,7 @@ func (p *Progress) Done() {
 	defer p.mu.Unlock()
 	if p.bar != nil {
 		_ = p.bar.Clear()
-		_ = p.bar.Exit()
 		p.bar = nil
+		close(p.stop)
 	}
 }
