@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"math"
 	"slices"
 
 	"coldstream/lstm"
@@ -105,6 +106,8 @@ func callConcatenate(b *builder, l *layer, in []value) ([]value, error) {
 				return nil, l.fail("the inputs have shapes %s and %s, which differ beside axis %d", shapeText(in[0].shape), shapeText(x.shape), axis+1)
 			case j == axis && (d < 0 || shape[j] < 0):
 				shape[j] = -1
+			case j == axis && d > math.MaxInt32-shape[j]:
+				return nil, l.fail("the inputs are too large together")
 			case j == axis:
 				shape[j] += d
 			}

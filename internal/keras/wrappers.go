@@ -2,6 +2,7 @@ package keras
 
 import (
 	"fmt"
+	"slices"
 
 	"coldstream/lstm"
 )
@@ -72,68 +73,70 @@ func bidirectionalSlots(l *layer, v version) ([]slot, error) {
 	return all, nil
 }
 
+// merges has the operations that join the outputs of both directions.
+var merges = map[string]lstm.Op{
+	"concat": lstm.OpConcatenate,
+	"sum":    lstm.OpAdd,
+	"mul":    lstm.OpMultiply,
+	"ave":    lstm.OpAverage,
+}
+
 // callBidirectional adds one node for each direction and one that merges them.
-// The outputs of the layer that runs backwards are put in the order of time.
 func callBidirectional(b *builder, l *layer, in []value) ([]value, error) {
-	mode, _ := l.config["merge_mode"].(string)
-	if _, ok := l.config["merge_mode"]; !ok {
+	mode, given := l.config["merge_mode"]
+	if !given {
 		mode = "concat"
 	}
-	forward, backward := l.parts[forwardLayer], l.parts[backwardLayer]
-	sequences := [2]bool{}
-	for i, part := range []*layer{forward, backward} {
+	op, ok := merges[asString(mode)]
+	if !ok && mode != nil {
+		return nil, l.fail("merge_mode=%.60s is not supported", jsonText(mode))
+	}
+	y, err := b.directions(l, in)
+	if err != nil || mode == nil { // None: two outputs
+		return y, err
+	}
+	n := lstm.Node{Op: op, Inputs: nodesOf(y)}
+	shape := slices.Clone(y[0].shape)
+	last := len(shape) - 1
+	switch {
+	case op == lstm.OpConcatenate:
+		n.Axis = -1
+		shape[last] += y[1].shape[last]
+	case !equalShapes(shape, y[1].shape):
+		return nil, l.fail("merge_mode=%q with layers of %d and %d units", mode, shape[last], y[1].shape[last])
+	}
+	out := b.add(l, n, shape)
+	out.mask = y[0].mask
+	return []value{out}, nil
+}
+
+// directions adds both layers of a Bidirectional one. Sequences of the layer
+// that runs backwards are put in the order of time.
+func (b *builder) directions(l *layer, in []value) ([]value, error) {
+	var y []value
+	for i, role := range []string{forwardLayer, backwardLayer} {
+		part := l.parts[role]
 		o := part.options()
-		sequences[i] = o.bool("return_sequences", false)
-		if back := o.bool("go_backwards", false); o.err == nil && back != (i == 1) && sequences[i] {
-			return nil, l.fail("go_backwards=%t of its %s with return_sequences=true is not supported", back, []string{forwardLayer, backwardLayer}[i])
-		}
+		back, sequences := o.bool("go_backwards", false), o.bool("return_sequences", false)
 		if o.err != nil {
 			return nil, part.wrap(o.err)
 		}
-	}
-	if sequences[0] != sequences[1] {
-		return nil, l.fail("its two layers differ in return_sequences")
-	}
-	var y [2]value
-	for i, part := range []*layer{forward, backward} {
-		var err error
-		y[i], err = b.recurrent(part, in, func(n *lstm.Node) {
-			n.TimeOrder = n.GoBackwards && n.ReturnSequences
+		if sequences && back != (role == backwardLayer) {
+			return nil, l.fail("go_backwards=%t of its %s with return_sequences=true is not supported", back, role)
+		}
+		v, err := b.recurrent(part, in, func(n *lstm.Node) {
+			n.TimeOrder = back && sequences
 			if b.version.zeroesBidirectional() {
-				n.ZeroOutputForMask = n.ReturnSequences
+				n.ZeroOutputForMask = sequences
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
-		b.note(part, y[i:i+1])
-	}
-	n := lstm.Node{Inputs: []string{y[0].node, y[1].node}}
-	shape := append([]int(nil), y[0].shape...)
-	last := len(shape) - 1
-	switch mode {
-	case "":
-		if l.config["merge_mode"] != nil {
-			break
+		b.note(part, []value{v})
+		if y = append(y, v); i > 0 && len(y[0].shape) != len(v.shape) {
+			return nil, l.fail("its two layers differ in return_sequences")
 		}
-		return y[:], nil
-	case "concat":
-		n.Op, n.Axis = lstm.OpConcatenate, -1
-		shape[last] += y[1].shape[last]
-	case "sum":
-		n.Op = lstm.OpAdd
-	case "mul":
-		n.Op = lstm.OpMultiply
-	case "ave":
-		n.Op = lstm.OpAverage
 	}
-	if n.Op == "" {
-		return nil, l.fail("merge_mode=%s is not supported", jsonText(l.config["merge_mode"]))
-	}
-	if mode != "concat" && y[0].shape[last] != y[1].shape[last] {
-		return nil, l.fail("merge_mode=%q with layers of %d and %d units", mode, y[0].shape[last], y[1].shape[last])
-	}
-	out := b.add(l, n, shape)
-	out.mask = y[0].mask
-	return []value{out}, nil
+	return y, nil
 }
