@@ -50,7 +50,7 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 		SourceSHA256: m.SHA256,
 		Converter:    o.Converter,
 	}
-	if o.Labels != nil {
+	if len(o.Labels) > 0 {
 		if m.NumClasses == 0 {
 			return nil, fmt.Errorf("%d labels are given, but the model's output is not one row of probabilities", len(o.Labels))
 		}

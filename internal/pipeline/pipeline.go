@@ -88,8 +88,10 @@ func (s *Summary) Accounted() error {
 		return fmt.Errorf("%d records are still in the stream", s.Stream.Buffered())
 	case s.Stream.Dropped != 0:
 		return fmt.Errorf("the function dropped %d records", s.Stream.Dropped)
+	case s.Results == nil && s.Stream.Accepted == 0:
+		return nil // nobody sent anything
 	case s.Results == nil:
-		return errors.New("nothing was delivered")
+		return errors.New("the objects were not read")
 	case s.Results.Bad > 0:
 		return fmt.Errorf("%d lines of the objects cannot be read: %v", s.Results.Bad, s.Results.BadList[0])
 	case int64(s.Results.Scored) != s.Stream.Delivered || int64(s.Results.Failed) != s.Stream.FailedDelivered:

@@ -16,6 +16,7 @@ import (
 	"coldstream/internal/bundle"
 	"coldstream/internal/deliver"
 	"coldstream/internal/deliver/awsfirehose"
+	"coldstream/internal/firehose"
 	"coldstream/internal/source"
 	"coldstream/weights/pretrained"
 )
@@ -132,8 +133,9 @@ func broken(context.Context, bundle.Target) ([]byte, error) {
 
 func TestAccountFindsWhatIsWrong(t *testing.T) {
 	for name, s := range map[string]Summary{
-		"nothing read": {},
-		"unbalanced":   {Deliver: deliver.Counts{Received: 2, Delivered: 1}},
+		"not read":   {Stream: firehose.Stats{Accepted: 1, Delivered: 1}},
+		"buffered":   {Stream: firehose.Stats{Accepted: 1}},
+		"unbalanced": {Deliver: deliver.Counts{Received: 2, Delivered: 1}},
 	} {
 		if err := s.Accounted(); err == nil {
 			t.Errorf("%s: no error for %s", name, fmt.Sprint(s.Deliver))
