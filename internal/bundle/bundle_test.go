@@ -17,6 +17,8 @@ import (
 
 	"coldstream/internal/function"
 	"coldstream/internal/sentiment"
+	"coldstream/internal/text"
+	"coldstream/lstm"
 	"coldstream/weights"
 	"coldstream/weights/pretrained"
 )
@@ -35,13 +37,44 @@ func given(program []byte) Builder {
 	return func(context.Context, Target) ([]byte, error) { return program, nil }
 }
 
+// smallModel tells two labels apart by the words of a text.
+func smallModel(t *testing.T) *weights.File {
+	t.Helper()
+	f := &weights.File{
+		Name: "small", Labels: []string{"no", "yes"},
+		Graph: lstm.Graph{
+			Inputs: []string{"ids"}, Outputs: []string{"out"},
+			Nodes: []lstm.Node{
+				{Name: "ids", Op: lstm.OpInput, Shape: []int{4}},
+				{Name: "embedding", Op: lstm.OpEmbedding, Inputs: []string{"ids"}, Params: []string{"e"}},
+				{Name: "mean", Op: lstm.OpGlobalAveragePool, Inputs: []string{"embedding"}},
+				{Name: "out", Op: lstm.OpDense, Inputs: []string{"mean"}, Units: 2, Activation: lstm.Softmax, Params: []string{"k"}},
+			},
+		},
+		Params: map[string]lstm.Tensor{
+			"e": {Shape: []int{4, 2}, Data: []float32{0, 0, 1, -1, 2, 0, -1, 3}},
+			"k": {Shape: []int{2, 2}, Data: []float32{1, -1, -2, 2}},
+		},
+	}
+	v, err := text.NewVocab([]string{"", "good", "bad", "day"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := text.KerasConfig()
+	cfg.MaxLen = 4
+	if err := sentiment.SetTokenizer(f, cfg, v); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 var target = Target{Arch: "arm64", Runtime: "aws"}
 
-// makeZip returns the zip with the given program and the default model.
+// makeZip returns the zip with the given program and the small model.
 func makeZip(t *testing.T, build Builder) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Zip(t.Context(), &b, target, defaultModel(t), build); err != nil {
+	if err := Zip(t.Context(), &b, target, smallModel(t), build); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -114,11 +147,11 @@ func TestThePackagedModelGivesTheSameAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := sentiment.New(defaultModel(t), 1)
+	read, err := sentiment.New(smallModel(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{"what a great evening", "this was a terrible debate", "the debate is on at nine", "", "\U0001F600 #yes"}
+	texts := []string{"good day", "a bad, bad day", "Day", "", "\U0001F600 #good"}
 	got, err := mapped.Classify(nil, texts)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +229,7 @@ func TestUnknownTargetsAreRefused(t *testing.T) {
 		{Target{"", "aws"}, `bundle: architecture "" is not known; want arm64 or amd64`},
 		{Target{"arm64", "go1.x"}, `bundle: runtime "go1.x" is not known; want aws or lean`},
 	} {
-		if err := Zip(t.Context(), nil, tt.target, defaultModel(t), nil); err == nil || err.Error() != tt.want {
+		if err := Zip(t.Context(), nil, tt.target, smallModel(t), nil); err == nil || err.Error() != tt.want {
 			t.Errorf("%v: error %v, want %s", tt.target, err, tt.want)
 		}
 		if _, err := FromSource(".")(t.Context(), tt.target); err == nil || err.Error() != tt.want {
@@ -206,7 +239,7 @@ func TestUnknownTargetsAreRefused(t *testing.T) {
 }
 
 func TestAModelWithoutTokenizerIsRefused(t *testing.T) {
-	f := defaultModel(t)
+	f := smallModel(t)
 	f.Tokenizer, f.Vocab = "", weights.Vocab{}
 	err := Zip(t.Context(), nil, target, f, given(nil))
 	if err == nil || !strings.Contains(err.Error(), "could not serve this model") || !strings.Contains(err.Error(), "no tokenizer") {
@@ -217,7 +250,7 @@ func TestAModelWithoutTokenizerIsRefused(t *testing.T) {
 func TestBuilderErrorsComeThroughAndNothingIsWritten(t *testing.T) {
 	broken := errors.New("no compiler today")
 	var b bytes.Buffer
-	err := Zip(t.Context(), &b, target, defaultModel(t), func(context.Context, Target) ([]byte, error) { return nil, broken })
+	err := Zip(t.Context(), &b, target, smallModel(t), func(context.Context, Target) ([]byte, error) { return nil, broken })
 	if !errors.Is(err, broken) || b.Len() > 0 {
 		t.Errorf("error %v after %d bytes", err, b.Len())
 	}
