@@ -4,15 +4,19 @@
 #
 #   tools/keras/remake.sh [WORK]
 #
-# WORK keeps the teacher and its labels between runs; a folder for temporary
-# files by default. Two Python 3.11 environments are made in it, one for each
-# file of requirements. The data sets are looked for in ../shared/data beside
-# the repository, or in COLDSTREAM_DATA. Takes about an hour on two cores.
+# WORK keeps the teacher, its labels and the models of all seeds: what stands
+# there is not trained again. By default it is a folder for temporary files. Two
+# environments are made in it, one for each file of requirements, which were
+# pinned under Python 3.11. The data sets are looked for in ../shared/data
+# beside the repository, or in COLDSTREAM_DATA. Takes about two hours on two cores.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=${1:-${TMPDIR:-/tmp}/coldstream-training}
 mkdir -p "$work"
+
+# Keras writes some of a tokenizer's fields in the order of a set.
+export PYTHONHASHSEED=0
 
 environment() {
 	if [ ! -x "$work/$1/bin/python" ]; then
@@ -26,9 +30,9 @@ environment default
 origin=$work/origin/bin/python
 default=$work/default/bin/python
 
-"$origin" "$here/train_origin.py"
+"$origin" "$here/train_origin.py" --work "$work/origin-seeds"
 "$default" "$here/baselines.py"
-"$default" "$here/teacher.py" --work "$work/teacher"
-"$default" "$here/train_default.py" --work "$work/teacher"
-"$default" "$here/train_default.py" --work "$work/teacher" --arms
+"$default" "$here/teacher.py" --work "$work/default-seeds"
+"$default" "$here/train_default.py" --work "$work/default-seeds"
+"$default" "$here/train_default.py" --work "$work/default-seeds" --arms
 "$default" "$here/posts_vectors.py"

@@ -3,9 +3,10 @@
     python tools/keras/teacher.py --work DIR
     python tools/keras/train_default.py --work DIR
 
-writes models/default.keras (no optimizer state), models/default.tokenizer.json
-and tools/keras/results/default.json. Needs the packages of
-requirements-default.txt. `--arms` trains the variants of ARMS instead and
+writes models/default.keras (seed 0, no optimizer state),
+models/default.tokenizer.json and tools/keras/results/default.json. Needs the
+packages of requirements-default.txt. A seed whose model stands in DIR is not
+trained again. `--arms` trains the variants of ARMS instead and
 writes results/default_arms.json: validation figures only, no model.
 
 The validation sets (TweetEval validation and the GOP validation split) choose;
@@ -17,6 +18,7 @@ import concurrent.futures
 import csv
 import json
 import multiprocessing
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -39,16 +41,17 @@ WORKERS = 2
 HARD = 0.4  # share of the annotators' label in a target; the rest is the teacher's
 COPY_WEIGHT = 0.7
 
-# What differs from the recipe in each variant; "recipe" is what ships.
+# The recipe, and what was tried beside it: each arm changes some options.
+OPTIONS = {"negation": 1.0, "copies": 2, "hard": HARD, "start": True, "epochs": student.EPOCHS}
 ARMS = {
     "recipe": {},
+    "five epochs": {"epochs": 5},
+    "teacher's share .8": {"hard": 0.2},
     "without negation sentences": {"negation": 0.0},
-    "negation sentences at half the weight": {"negation": 0.5},
-    "without augmented copies": {"copies": 0},
-    "annotators' labels only, no teacher, no copies": {"hard": 1.0, "copies": 0},
-    "random start instead of principal components": {"start": False},
+    "without copies": {"copies": 0},
+    "without copies, random start": {"copies": 0, "start": False},
+    "without copies, annotators' labels only": {"copies": 0, "hard": 1.0},
 }
-OPTIONS = {"negation": 1.0, "copies": 2, "hard": HARD, "start": True}
 
 
 class Material:
@@ -91,7 +94,7 @@ class Material:
         rows = corpora.representatives(self.posts, split)
         return student.encode(self.vocabulary, [p.text for p in rows]), np.array([p.label for p in rows])
 
-    def fit(self, seed, negation, copies, hard, start):
+    def fit(self, seed, negation, copies, hard, start, epochs):
         """Returns (weights of a fitted model, seconds); the keywords are those of OPTIONS."""
         started = time.time()
         n = copies * len(self.ids)
@@ -103,7 +106,7 @@ class Material:
             targets.append(self.negation_target)
             weights.append(np.full(len(self.negation_ids), negation, np.float32))
         vectors = self.start if start else np.zeros_like(self.start)
-        model = student.train(vectors, np.concatenate(ids), np.concatenate(targets), np.concatenate(weights), seed)
+        model = student.train(vectors, np.concatenate(ids), np.concatenate(targets), np.concatenate(weights), seed, epochs)
         return model.get_weights(), round(time.time() - started)
 
     def model(self, weights):
@@ -136,22 +139,26 @@ class Material:
 
 
 def fitted(material, runs):
-    """Yields (weights, seconds) for each (seed, options), WORKERS at a time.
+    """Returns one model for each (file, seed, options); a file that stands is not made again.
 
-    One small recurrent network keeps one core busy: two processes are faster
-    than two threads.
+    One small recurrent network keeps one core busy: WORKERS processes are
+    faster than as many threads.
     """
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(WORKERS, spawn) as pool:
-        for job in [pool.submit(material.fit, seed, **options) for seed, options in runs]:
-            yield job.result()
+        jobs = [(file, pool.submit(material.fit, seed, **options)) for file, seed, options in runs if not file.exists()]
+        for file, job in jobs:
+            weights, seconds = job.result()
+            material.model(weights).save(file)
+            print(file.name, seconds, "s", flush=True)
+    return [keras.models.load_model(file) for file, _, _ in runs]
 
 
-def save(model, pieces):
-    """Writes the model and its vocabulary."""
+def save(file, pieces):
+    """Puts a trained model and the vocabulary where they are committed."""
     models = corpora.REPOSITORY / "models"
     models.mkdir(exist_ok=True)
-    model.save(models / "default.keras")
+    shutil.copyfile(file, models / "default.keras")
     config = {"kind": "wordpiece", "clean": ["posts"], "oov_token": posts.RESERVED[posts.UNKNOWN],
               "maxlen": posts.MAXLEN, "padding": "post", "truncating": "post"}
     (models / "default.tokenizer.json").write_text(
@@ -165,18 +172,9 @@ def write(name, results):
 
 
 def ship(material, work):
-    """Trains every seed of the recipe, commits to the first, then measures all on the test fold.
-
-    A seed whose file stands in work is not trained again.
-    """
-    files = {seed: work / f"default.{seed}.keras" for seed in SEEDS}
-    missing = [seed for seed in SEEDS if not files[seed].exists()]
-    for seed, (weights, took) in zip(missing, fitted(material, [(seed, OPTIONS) for seed in missing])):
-        model = material.model(weights)
-        model.save(files[seed])
-        print("seed", seed, took, "s", json.dumps(material.validate(model)), flush=True)
-    models = [keras.models.load_model(files[seed]) for seed in SEEDS]
-    save(models[0], material.pieces)
+    """Trains every seed of the recipe, saves the first, then measures all on the test fold."""
+    models = fitted(material, [(work / f"default.{seed}.keras", seed, OPTIONS) for seed in SEEDS])
+    save(work / f"default.{SEEDS[0]}.keras", material.pieces)
     validation = [material.validate(m) for m in models]
     test_ids, test_labels = material.representatives("test")
     test = [student.predict(m, test_ids) for m in models]
@@ -207,12 +205,11 @@ def main():
     if not args.arms:
         ship(material, args.work)
         return
-    results = {}
-    runs = [(SEEDS[0], {**OPTIONS, **changes}) for changes in ARMS.values()]
-    for name, (weights, took) in zip(ARMS, fitted(material, runs)):
-        results[name] = material.validate(material.model(weights))
-        print(name, took, "s", json.dumps(results[name]), flush=True)
-        write("default_arms.json", {"made_by": "tools/keras/train_default.py --arms", "seed": SEEDS[0], "arms": results})
+    arms = fitted(material, [(args.work / f"arm.{i}.keras", SEEDS[0], {**OPTIONS, **changes})
+                             for i, changes in enumerate(ARMS.values())])
+    write("default_arms.json", {
+        "made_by": "tools/keras/train_default.py --arms", "seed": SEEDS[0], "options": OPTIONS,
+        "arms": {name: {"changes": ARMS[name], **material.validate(model)} for name, model in zip(ARMS, arms)}})
 
 
 if __name__ == "__main__":
