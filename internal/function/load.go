@@ -20,7 +20,7 @@ func Load(dir string, threads int) (*sentiment.Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("function: %w; coldstream package puts a model beside the program", err)
 	}
-	c, err := sentiment.New(f, threads)
+	c, err := sentiment.Mapped(f, threads)
 	if err != nil {
 		return nil, fmt.Errorf("function: %s: %w", path, err)
 	}

@@ -1,7 +1,8 @@
 // Package sentiment labels texts with a model file: it is the place where the
 // tokenizer, the file and the engine meet. New makes a Classifier of a
 // weights.File, Classifier.Classify labels texts, Classifier.AppendFields
-// writes an answer as JSON, and Pack prepares a file for its unpacked form.
+// writes an answer as JSON. Pack prepares a file for its unpacked form, which
+// Mapped makes a Classifier of.
 package sentiment
 
 import (
@@ -57,6 +58,17 @@ type Result struct {
 // processors per call. f must hold a tokenizer, and the network must take one
 // row of ids and give one value for each label, or a single sigmoid.
 func New(f *weights.File, threads int) (*Classifier, error) {
+	return build(f, threads, lstm.Options{})
+}
+
+// Mapped is New for a file in the unpacked form. Its weights were searched for
+// NaN when it was packed and are not read again, so that a function's start
+// touches only the pages it needs.
+func Mapped(f *weights.File, threads int) (*Classifier, error) {
+	return build(f, threads, lstm.Options{TrustParams: true})
+}
+
+func build(f *weights.File, threads int, o lstm.Options) (*Classifier, error) {
 	if f.Tokenizer == "" {
 		return nil, errors.New("sentiment: the model has no tokenizer, so it cannot read texts; convert it with --tokenizer, or predict with --input ids")
 	}
@@ -64,7 +76,7 @@ func New(f *weights.File, threads int) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sentiment: %w", err)
 	}
-	m, err := lstm.New(f.Graph, f.Params, lstm.Options{})
+	m, err := lstm.New(f.Graph, f.Params, o)
 	if err != nil {
 		return nil, fmt.Errorf("sentiment: %w", err)
 	}

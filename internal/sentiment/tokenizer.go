@@ -41,9 +41,13 @@ func vocabulary(f *weights.File) (text.Vocab, error) {
 	return text.NewVocab(words)
 }
 
-// Pack gives f what its unpacked form needs beyond the compressed one: the
-// index over the tokenizer's words.
+// Pack checks f as a function will not have time to, and gives it what its
+// unpacked form needs beyond the compressed one: the index over the tokenizer's
+// words.
 func Pack(f *weights.File) error {
+	if _, err := lstm.New(f.Graph, f.Params, lstm.Options{}); err != nil {
+		return fmt.Errorf("sentiment: %w", err)
+	}
 	if f.Tokenizer == "" || len(f.Vocab.Index) > 0 {
 		return nil
 	}
