@@ -89,7 +89,7 @@ func FuzzMapVocab(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for id := range m.Len() {
+		for id := range min(m.Len(), 100) { // each may take as many steps as the index has slots
 			if found, ok := m.ID(string(m.Word(id))); ok && string(m.Word(found)) != string(m.Word(id)) {
 				t.Fatalf("%q was found as %q", m.Word(id), m.Word(found))
 			}
