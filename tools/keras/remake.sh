@@ -36,3 +36,12 @@ default=$work/default/bin/python
 "$default" "$here/train_default.py" --work "$work/default-seeds"
 "$default" "$here/train_default.py" --work "$work/default-seeds" --arms
 "$default" "$here/posts_vectors.py"
+
+# The converted files, with Keras' own outputs as check vectors.
+cd "$here/../.."
+"$origin" "$here/export_check.py" models/origin.h5 >"$work/origin.check.json"
+"$default" "$here/export_check.py" models/default.keras >"$work/default.check.json"
+go run ./tools convert models/origin.h5 --tokenizer models/origin.tokenizer.json --clean origin \
+	--labels Negative,Neutral,Positive --check "$work/origin.check.json" -o models/origin.safetensors.zst
+go run ./tools convert models/default.keras --tokenizer models/default.tokenizer.json \
+	--labels Negative,Neutral,Positive --check "$work/default.check.json" -o weights/pretrained/default.safetensors.zst
