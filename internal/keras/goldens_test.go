@@ -121,7 +121,9 @@ func TestGoldens(t *testing.T) {
 func TestGoldenLayers(t *testing.T) {
 	compared := 0
 	goldenCases(t, func(t *testing.T, g *golden, file []byte, o Options) {
-		if g.Refused != "" {
+		// Networks that amplify differences are compared by their outputs, for
+		// which goldens.py measured how far Keras moves; inside, nobody did.
+		if g.Refused != "" || g.Tolerance > 1e-6 {
 			return
 		}
 		m, err := Parse(file, o)
