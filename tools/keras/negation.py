@@ -1,7 +1,8 @@
 """Sentences in which a negator turns a judgement round, with labels by rule.
 
-No set the models are trained on has many of them, and the teacher itself reads
-"not bad" as bad; so their labels come from the template, not from the teacher.
+No set the models are trained on has many of them, and the teacher reads fewer
+than half of the negated bad things in the probe as good; so their labels come
+from the template, not from the teacher.
 `examples` is the only function to use. The sentences of negation_probe.tsv are
 not made from these templates.
 """

