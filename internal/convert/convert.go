@@ -82,7 +82,7 @@ func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 	cfg, vocab, err := text.KerasConfig(), text.Vocab{}, error(nil)
 	if o.Tokenizer != nil {
 		if cfg, vocab, err = parseTokenizer(o.Tokenizer); err != nil {
-			return fmt.Errorf("tokenizer: %w", err)
+			return err
 		}
 	}
 	if o.Cleaning != "" {
@@ -134,7 +134,7 @@ func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
 	}
 	p, err := pickle.Tokenizer(b)
 	if err != nil {
-		return text.Config{}, text.Vocab{}, fmt.Errorf("neither JSON nor a pickle of a Keras Tokenizer: %w", err)
+		return text.Config{}, text.Vocab{}, fmt.Errorf("tokenizer: neither JSON nor a pickle of a Keras Tokenizer: %w", err)
 	}
 	cfg := text.KerasConfig()
 	if !p.Bare {

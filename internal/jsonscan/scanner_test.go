@@ -103,7 +103,7 @@ func TestWalkSeesEveryMember(t *testing.T) {
 	for key, ok := s.Member(); ok; key, ok = s.Member() {
 		if key.Is("a") && s.Array() {
 			for s.Element() {
-				got = append(got, fmt.Sprintf("%s", s.Value().Raw))
+				got = append(got, string(s.Value().Raw))
 			}
 			continue
 		}
