@@ -202,8 +202,7 @@ func (b *builder) apply(l *layer, in []value) ([]value, error) {
 	return out, nil
 }
 
-// runFunctional computes the outputs of a Functional model, and only what they
-// need.
+// runFunctional makes every call of a Functional model and returns its outputs.
 func (b *builder) runFunctional(n *network, in []value) ([]value, error) {
 	if len(in) != len(n.inputs) {
 		return nil, fmt.Errorf("model %q is called with %d tensors, expected %d", n.name, len(in), len(n.inputs))

@@ -18,7 +18,6 @@ var noQuantization = fixedOption{"quantization_config", `[null]`, "save the mode
 
 var coreLayers = map[string]*layerType{
 	"InputLayer": {
-		reads: "shape",
 		fixed: []fixedOption{
 			{"sparse", `[false]`, "use a dense input"},
 			{"ragged", `[false]`, "use a padded input"},

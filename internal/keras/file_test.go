@@ -238,6 +238,28 @@ func TestWeightsNeedTheirArchitecture(t *testing.T) {
 	}
 }
 
+// TestInputsAreIDsOrValues: not both.
+func TestInputsAreIDsOrValues(t *testing.T) {
+	entry := func(class, options, from string) string {
+		name := strings.ToLower(class)
+		if from != "" {
+			from = `[["` + from + `",0,0,{}]]`
+		}
+		return `{"class_name":"` + class + `","name":"` + name + `","config":{"name":"` + name + `",` + options + `},"inbound_nodes":[` + from + `]}`
+	}
+	config := `{"class_name":"Functional","keras_version":"2.15.0","config":{"name":"m","layers":[` + strings.Join([]string{
+		entry("InputLayer", `"batch_input_shape":[null,7]`, ""),
+		entry("Embedding", `"input_dim":11,"output_dim":5`, "inputlayer"),
+		entry("LSTM", `"units":6,"recurrent_activation":"sigmoid"`, "embedding"),
+		entry("Dense", `"units":3`, "lstm"),
+		entry("Activation", `"activation":"tanh"`, "inputlayer"),
+	}, ",") + `],"input_layers":[["inputlayer",0,0]],"output_layers":[["dense",0,0],["activation",0,0]]}}`
+	_, err := Parse(goldenFile(t, "2.15", "lstm_with_mask/weights.h5"), Options{Config: []byte(config)})
+	if want := `input "inputlayer": its token ids feed an Embedding`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, expected one with %q", err, want)
+	}
+}
+
 // TestWholeModelsTakeNoArchitecture: two could disagree.
 func TestWholeModelsTakeNoArchitecture(t *testing.T) {
 	if _, err := Parse(goldenFile(t, "3", "lstm_with_mask/model.h5"), Options{Config: []byte("{}")}); err == nil {

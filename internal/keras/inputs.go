@@ -1,6 +1,10 @@
 package keras
 
-import "fmt"
+import (
+	"fmt"
+
+	"coldstream/lstm"
+)
 
 // modelInputs adds the model's inputs to the graph.
 func (b *builder) modelInputs(n *network) ([]value, error) {
@@ -95,4 +99,24 @@ func (l *layer) ownShape() ([]int, error) {
 		return nil, l.fail("it says no shape")
 	}
 	return nil, nil
+}
+
+// checkInputs makes sure that each input is either of ids or of values.
+func (b *builder) checkInputs() error {
+	for _, n := range b.graph.Nodes {
+		for _, name := range n.Inputs {
+			in := b.inputs[name]
+			if in == nil {
+				continue
+			}
+			ids := n.Op == lstm.OpEmbedding || n.Op == lstm.OpMaskIDs
+			switch {
+			case ids && in.VocabSize == 0:
+				return fmt.Errorf("input %q: a mask is made of its zeros, but it feeds no Embedding", name)
+			case !ids && in.VocabSize > 0:
+				return fmt.Errorf("input %q: its token ids feed an Embedding and, as numbers, %q too, which is not supported", name, n.Name)
+			}
+		}
+	}
+	return nil
 }

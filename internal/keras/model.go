@@ -138,6 +138,9 @@ func (f *file) convert() (*Model, error) {
 	if !isNetwork(class) {
 		return nil, fmt.Errorf("the model is of class %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
 	}
+	if err := (&layer{class: class, entry: f.entry}).checkOrigin(); err != nil {
+		return nil, fmt.Errorf("the model: %w", err)
+	}
 	p := &parser{version: f.version}
 	n, err := p.network(f.entry, "")
 	if err != nil {
@@ -226,10 +229,8 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 		m.NumClasses = max(out[0].shape[0], 0)
 	}
 	m.Graph = b.graph
-	for _, node := range b.graph.Nodes {
-		if node.Op == lstm.OpMaskIDs && b.inputs[node.Inputs[0]].VocabSize == 0 {
-			return nil, fmt.Errorf("input %q: a mask is made of its zeros, but it feeds no Embedding", node.Inputs[0])
-		}
+	if err := b.checkInputs(); err != nil {
+		return nil, err
 	}
 	for _, name := range b.graph.Inputs {
 		m.Inputs = append(m.Inputs, *b.inputs[name])

@@ -122,7 +122,7 @@ func (b *builder) directions(l *layer, in []value) ([]value, error) {
 			return nil, part.wrap(o.err)
 		}
 		if sequences && back != (role == backwardLayer) {
-			return nil, l.fail("go_backwards=%t of its %s with return_sequences=true is not supported", back, role)
+			return nil, l.fail("go_backwards=%t of its %s with return_sequences=true is not supported; let the layers run the usual way round", back, role)
 		}
 		v, err := b.recurrent(part, in, func(n *lstm.Node) {
 			n.TimeOrder = back && sequences
