@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"coldstream/lstm/internal/kernel"
 )
 
 // compiler makes a Model of a Graph.
@@ -13,6 +15,7 @@ type compiler struct {
 	params map[string]Tensor
 	index  map[string]int // of nodes by name
 	used   map[string]bool
+	set    kernel.Set
 }
 
 func (c *compiler) compile(g Graph) error {
@@ -61,7 +64,7 @@ func (c *compiler) add(n *Node, later []Node) error {
 	}
 
 	compiled := node{Node: n, kind: op.out, mask: -1, vocab: math.MaxInt32}
-	s := &spec{Node: n, opts: &c.model.options}
+	s := &spec{Node: n, opts: &c.model.options, set: c.set}
 	for _, name := range n.Inputs {
 		i, err := c.find(name, later)
 		if err != nil {

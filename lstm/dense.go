@@ -11,8 +11,8 @@ func init() {
 
 // dense computes f(b + x·W) along the last axis.
 type dense struct {
-	kernel     []float32 // [inputDim][units]
-	bias       []float32 // [units], nil = 0
+	kernel     matrix    // [inputDim][units]
+	bias       []float32 // [width of kernel]
 	inputDim   int
 	units      int
 	activation Activation
@@ -32,26 +32,44 @@ func newDense(s *spec) (layer, error) {
 			return nil, err
 		}
 	}
-	if l.kernel, err = s.param(0, "kernel", d, l.units); err != nil {
+	kernels, err := s.matrix(0, "kernel", d, l.units)
+	if err != nil {
 		return nil, err
 	}
+	l.kernel = kernels[0]
+	var bias []float32
 	if len(s.params) > 1 {
-		l.bias, err = s.param(1, "bias", l.units)
+		if bias, err = s.param(1, "bias", l.units); err != nil {
+			return nil, err
+		}
 	}
-	return l, err
+	l.bias = padded(bias, l.kernel.width())
+	return l, nil
 }
 
 func (l *dense) shape(dst []int, in [][]int) ([]int, error) {
 	return append(append(dst, in[0][:len(in[0])-1]...), l.units), nil
 }
 
-func (l *dense) bind() runner { return l }
+func (l *dense) bind() runner { return &denseRunner{dense: l} }
 
-func (l *dense) run(out *value, in []*value, _ *value) {
+type denseRunner struct {
+	*dense
+	z []float32 // [rows][width of kernel]
+}
+
+func (l *denseRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
-	rows := len(y) / l.units
-	fillRows(y, l.bias, l.units)
-	product(y, l.units, in[0].f, l.inputDim, l.kernel, l.units, rows, l.units, l.inputDim)
+	rows, width := len(y)/l.units, l.kernel.width()
+	if width == l.units {
+		l.kernel.product(y, width, in[0].f, l.inputDim, rows, l.bias)
+	} else {
+		l.z = grow(l.z, rows*width)
+		l.kernel.product(l.z, width, in[0].f, l.inputDim, rows, l.bias)
+		for i := range rows {
+			copy(y[i*l.units:][:l.units], l.z[i*width:])
+		}
+	}
 	if l.activation == Softmax {
 		for i := range rows {
 			softmax(y[i*l.units:], l.units, 1)
@@ -61,18 +79,5 @@ func (l *dense) run(out *value, in []*value, _ *value) {
 	}
 	if len(out.shape) > 1 {
 		out.copyPadding(in[0])
-	}
-}
-
-// fillRows sets every row of y, rows of n elements, to bias, or to 0 where
-// bias is nil.
-func fillRows(y, bias []float32, n int) {
-	if bias == nil {
-		clear(y)
-		return
-	}
-	for len(y) > 0 {
-		copy(y[:n], bias)
-		y = y[n:]
 	}
 }

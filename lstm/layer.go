@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"coldstream/lstm/internal/kernel"
 )
 
 // A layer is a node of a Graph with its weights checked: immutable, shared by
@@ -63,6 +65,7 @@ type spec struct {
 	in     [][]int
 	params []Tensor
 	opts   *Options
+	set    kernel.Set
 
 	// producer is the layer behind the first input.
 	producer layer

@@ -16,12 +16,21 @@ func networks(t *testing.T) int {
 	return 400
 }
 
+// eachKernel runs a test with each implementation that this processor has.
+func eachKernel(t *testing.T, f func(t *testing.T, kernels string)) {
+	for _, name := range Kernels() {
+		t.Run("kernels="+name, func(t *testing.T) { f(t, name) })
+	}
+}
+
 // TestAgreesWithReference compares random networks with the float64 reference.
-func TestAgreesWithReference(t *testing.T) {
+func TestAgreesWithReference(t *testing.T) { eachKernel(t, testAgreesWithReference) }
+
+func testAgreesWithReference(t *testing.T, kernels string) {
 	worst := 0.0
 	for seed := range uint64(networks(t)) {
 		n := randomNetwork(seed)
-		m := mustNew(t, n.Graph, n.params, Options{})
+		m := mustNew(t, n.Graph, n.params, Options{Kernels: kernels})
 		rows := 1 + n.rng.IntN(12)
 		in := n.batch(rows)
 		out := predict(t, m, nil, rows, in)
@@ -46,7 +55,9 @@ func TestAgreesWithReference(t *testing.T) {
 
 // TestHardNetworks has what makes errors grow: strong recurrence, with states
 // that saturate or swing, and a sharp head behind it.
-func TestHardNetworks(t *testing.T) {
+func TestHardNetworks(t *testing.T) { eachKernel(t, testHardNetworks) }
+
+func testHardNetworks(t *testing.T, kernels string) {
 	for seed := range uint64(6) {
 		n := newNetwork(30)
 		n.rng = rand.New(rand.NewPCG(seed, 9))
@@ -63,7 +74,7 @@ func TestHardNetworks(t *testing.T) {
 		head := n.add(Node{Op: OpDense, Inputs: []string{h}, Units: 3, Activation: Softmax, Params: []string{n.weight(3, units, 3)}})
 		n.Outputs = []string{head}
 		in := []Input{{Shape: []int{steps}, IDs: posts(rows, steps, 30)}}
-		m := mustNew(t, n.Graph, n.params, Options{})
+		m := mustNew(t, n.Graph, n.params, Options{Kernels: kernels})
 		out := predict(t, m, nil, rows, in)[0]
 		worst := 0.0
 		for row := range rows {
@@ -81,7 +92,13 @@ func TestHardNetworks(t *testing.T) {
 // TestShortcutsKeepBits compares random networks and batches with all
 // shortcuts off, each one on, and all on; with one row at a time, with any
 // number of threads, and with working memory that other batches have used.
-func TestShortcutsKeepBits(t *testing.T) {
+func TestShortcutsKeepBits(t *testing.T) { eachKernel(t, testShortcutsKeepBits) }
+
+func testShortcutsKeepBits(t *testing.T, kernels string) {
+	count := networks(t)
+	if kernels == "go" { // slow, and the next test compares it with the others
+		count /= 10
+	}
 	off := Options{NoFold: true, NoPadSkip: true, NoDedupe: true, NoSort: true}
 	variants := map[string]Options{
 		"fold":       {NoPadSkip: true, NoDedupe: true, NoSort: true},
@@ -92,8 +109,9 @@ func TestShortcutsKeepBits(t *testing.T) {
 		"tiny cache": {CacheBytes: 700},
 		"no cache":   {CacheBytes: 1},
 	}
-	for seed := range uint64(networks(t)) {
+	for seed := range uint64(count) {
 		n := randomNetwork(seed)
+		off.Kernels = kernels
 		plain := mustNew(t, n.Graph, n.params, off)
 		var batches [][]Input
 		var sizes []int
@@ -105,6 +123,7 @@ func TestShortcutsKeepBits(t *testing.T) {
 			want = append(want, predict(t, plain, nil, rows, in))
 		}
 		for name, o := range variants {
+			o.Kernels = kernels
 			m := mustNew(t, n.Graph, n.params, o)
 			for _, threads := range []int{1, 3} {
 				s := m.NewScratch(threads)
@@ -113,7 +132,7 @@ func TestShortcutsKeepBits(t *testing.T) {
 				}
 			}
 		}
-		m := mustNew(t, n.Graph, n.params, Options{})
+		m := mustNew(t, n.Graph, n.params, Options{Kernels: kernels})
 		s := m.NewScratch(1)
 		for row := range sizes[0] {
 			one := slices.Clone(batches[0])
@@ -134,23 +153,47 @@ func TestShortcutsKeepBits(t *testing.T) {
 	}
 }
 
+// TestKernelsKeepBits compares the implementations with each other, on weights
+// packed beforehand and by New. gonum rounds otherwise and stands aside, but
+// takes packed weights too.
+func TestKernelsKeepBits(t *testing.T) {
+	for seed := range uint64(networks(t)) {
+		n := randomNetwork(seed)
+		rows := 1 + n.rng.IntN(30)
+		in := n.batch(rows)
+		packed := Pack(n.Graph, n.params)
+		gonum := predict(t, mustNew(t, n.Graph, n.params, Options{Kernels: "gonum"}), nil, rows, in)
+		want := predict(t, mustNew(t, n.Graph, n.params, Options{Kernels: "go"}), nil, rows, in)
+		for _, name := range Kernels() {
+			o := Options{Kernels: name}
+			if name == "gonum" {
+				requireSameBits(t, seed, "gonum, packed", predict(t, mustNew(t, n.Graph, packed, o), nil, rows, in), gonum)
+				continue
+			}
+			requireSameBits(t, seed, name, predict(t, mustNew(t, n.Graph, n.params, o), nil, rows, in), want)
+			requireSameBits(t, seed, name+", packed", predict(t, mustNew(t, n.Graph, packed, o), nil, rows, in), want)
+		}
+	}
+}
+
 // TestBitsAreTheSameOnEveryProcessor compares a checksum of the outputs of
 // random networks with the one found on amd64.
 func TestBitsAreTheSameOnEveryProcessor(t *testing.T) {
-	const want = 0x55cc642f5e46175
-	sum := fnv.New64a()
-	for seed := range uint64(40) {
-		n := randomNetwork(seed)
-		m := mustNew(t, n.Graph, n.params, Options{})
-		const rows = 5
-		for _, out := range predict(t, m, nil, rows, n.batch(rows)) {
-			if err := binary.Write(sum, binary.LittleEndian, out); err != nil {
-				t.Fatal(err)
+	for kernels, want := range map[string]uint64{"gonum": 0xb5026ea08ce39d1, "go": 0xd438cee030723678} {
+		sum := fnv.New64a()
+		for seed := range uint64(40) {
+			n := randomNetwork(seed)
+			m := mustNew(t, n.Graph, n.params, Options{Kernels: kernels})
+			const rows = 5
+			for _, out := range predict(t, m, nil, rows, n.batch(rows)) {
+				if err := binary.Write(sum, binary.LittleEndian, out); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
-	if got := sum.Sum64(); got != want {
-		t.Errorf("checksum %#x, want %#x", got, uint64(want))
+		if got := sum.Sum64(); got != want {
+			t.Errorf("%s: checksum %#x, want %#x", kernels, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,9 @@ package lstm
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"coldstream/lstm/internal/kernel"
 )
 
 // Tensor is an array of float32 in row-major order, the last axis contiguous.
@@ -28,6 +31,43 @@ type Options struct {
 	// TrustParams leaves out the search for NaN and infinite weights, which
 	// reads every weight once. For weights that have been checked before.
 	TrustParams bool
+
+	// Kernels names the implementation of the arithmetic, one of Kernels().
+	// "" = the first of them.
+	Kernels string
+}
+
+// Kernels returns the implementations that run on this processor, the fastest
+// first: of "avx512", "avx2" and "neon" those it has, "gonum", and "go". All
+// give the same bits but gonum, which rounds products before it adds them. go
+// is the plain twin of those in assembly and there to compare with.
+func Kernels() []string {
+	var names []string
+	for _, s := range kernel.Sets() {
+		if s == kernel.Go {
+			names = append(names, gonumKernels)
+		}
+		names = append(names, s.String())
+	}
+	return names
+}
+
+const gonumKernels = "gonum"
+
+// kernels returns the set that Options.Kernels names.
+func (o *Options) kernels() (kernel.Set, error) {
+	switch o.Kernels {
+	case "":
+		return kernel.Best(), nil
+	case gonumKernels:
+		return kernel.None, nil
+	}
+	for _, s := range kernel.Sets() {
+		if s.String() == o.Kernels {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("kernels %q do not run here, of these do %s", o.Kernels, strings.Join(Kernels(), ", "))
 }
 
 const defaultCacheBytes = 2 << 20
@@ -68,7 +108,11 @@ type node struct {
 //
 // An error names the node at fault.
 func New(g Graph, params map[string]Tensor, o Options) (*Model, error) {
-	c := compiler{model: &Model{options: o}, params: params, index: map[string]int{}, used: map[string]bool{}}
+	set, err := o.kernels()
+	if err != nil {
+		return nil, fmt.Errorf("lstm: %w", err)
+	}
+	c := compiler{model: &Model{options: o}, params: params, index: map[string]int{}, used: map[string]bool{}, set: set}
 	if err := c.compile(g); err != nil {
 		return nil, fmt.Errorf("lstm: %w", err)
 	}

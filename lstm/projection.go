@@ -11,98 +11,102 @@ const chunkRows = 32
 // to the rare ones, so that id modulo size keeps the frequent ones apart.
 type projection struct {
 	layer *recurrent
-	x     []float32 // [chunk][inputDim]
-	z     []float32 // [chunk][width]
+	in    []float32  // [chunk][inputDim]
+	x     []float32  // [computed][xWidth]
+	rows  []*float32 // [chunk]: the first element of each step's projection
 
 	slots  int
-	tags   []int32   // [slots]: id + 1 of the token a slot holds, 0 = none
-	values []float32 // [slots][width]
+	tags   []int32   // [slots]: id + 1 of the token a slot holds or is meant for, 0 = none
+	values []float32 // [slots][xWidth]
 
-	// Of the chunk at work: the tokens that were not in the cache.
-	missed  []int32   // ids, each once
-	missing []int32   // [slots]: index in missed + 1 of the token the slot is meant for, 0 = the slot is filled
-	waiting []waiting // rows of z that wait for them
-	fresh   []float32 // [len(missed)][width]
+	// The tokens of the last chunk that were not in the cache; their
+	// projections are in x.
+	missed  []int32 // ids, each once, unless a slot was taken in between
+	pending []int32 // [slots]: index in missed + 1 of the token a slot is meant for, 0 = the slot is filled
 }
-
-type waiting struct{ row, missed int32 }
 
 func (p *projection) bind(l *recurrent) {
 	p.layer = l
 	if l.tokens != nil {
-		p.slots = min(l.tokens.vocab, l.cacheBytes/(4*l.cell.width()))
+		p.slots = min(l.tokens.vocab, l.cacheBytes/(4*l.cell.xWidth()))
 	}
 }
 
-// project returns z [len(at)][width], the projections of the steps at[i] of
-// in: row*T + time. z holds until the next call.
-func (p *projection) project(in *value, at []int32) []float32 {
-	n, w := len(at), p.layer.cell.width()
-	p.z = grow(p.z, n*w)
-	if p.layer.tokens == nil {
-		d := p.layer.inputDim
-		p.x = grow(p.x, n*d)
-		for i, a := range at {
-			copy(p.x[i*d:][:d], in.f[int(a)*d:])
-		}
-		p.layer.cell.project(p.z, p.x, n)
-		return p.z
+// project returns the projections of the steps at[i] of in: row*T + time. They
+// hold until the next call.
+func (p *projection) project(in *value, at []int32) []*float32 {
+	p.rows = grow(p.rows, len(at))
+	if p.layer.tokens != nil {
+		p.fold(in.ids, at)
+		return p.rows
 	}
-	p.fold(in.ids, at)
-	return p.z
+	d, w := p.layer.inputDim, p.layer.cell.xWidth()
+	p.in = grow(p.in, len(at)*d)
+	for i, a := range at {
+		copy(p.in[i*d:][:d], in.f[int(a)*d:])
+	}
+	p.x = grow(p.x, len(at)*w)
+	p.layer.cell.project(p.x, p.in, len(at))
+	for i := range p.rows {
+		p.rows[i] = &p.x[i*w]
+	}
+	return p.rows
 }
 
+// fold sets rows to the projections of tokens.
 func (p *projection) fold(ids, at []int32) {
-	w := p.layer.cell.width()
+	p.fill()
+	w := p.layer.cell.xWidth()
 	if p.slots > 0 && p.tags == nil {
-		p.tags = make([]int32, p.slots)
-		p.missing = make([]int32, p.slots)
+		p.tags, p.pending = make([]int32, p.slots), make([]int32, p.slots)
 		p.values = make([]float32, p.slots*w)
 	}
-	p.missed, p.waiting = p.missed[:0], p.waiting[:0]
+	p.x = grow(p.x, len(at)*w) // no more are missing than asked for: rows may point into it
 	for i, a := range at {
 		id := ids[a]
 		slot := 0
 		if p.slots > 0 {
 			slot = int(id) % p.slots
 			if p.tags[slot] == id+1 {
-				if m := p.missing[slot]; m > 0 {
-					p.waiting = append(p.waiting, waiting{int32(i), m - 1})
+				if m := p.pending[slot]; m > 0 {
+					p.rows[i] = &p.x[int(m-1)*w]
 				} else {
-					copy(p.z[i*w:][:w], p.values[slot*w:])
+					p.rows[i] = &p.values[slot*w]
 				}
 				continue
 			}
 		}
-		p.waiting = append(p.waiting, waiting{int32(i), int32(len(p.missed))})
+		p.rows[i] = &p.x[len(p.missed)*w]
 		p.missed = append(p.missed, id)
 		if p.slots > 0 {
 			p.tags[slot] = id + 1
-			p.missing[slot] = int32(len(p.missed))
+			p.pending[slot] = int32(len(p.missed))
 		}
 	}
 	if len(p.missed) == 0 {
 		return
 	}
-
 	d := p.layer.inputDim
-	n := len(p.missed)
-	p.x, p.fresh = grow(p.x, n*d), grow(p.fresh, n*w)
+	p.in = grow(p.in, len(p.missed)*d)
 	for i, id := range p.missed {
-		copy(p.x[i*d:][:d], p.layer.tokens.row(id))
+		copy(p.in[i*d:][:d], p.layer.tokens.row(id))
 	}
-	p.layer.cell.project(p.fresh, p.x, n)
-	for _, wait := range p.waiting {
-		copy(p.z[int(wait.row)*w:][:w], p.fresh[int(wait.missed)*w:])
-	}
-	if p.slots == 0 {
-		return
-	}
+	p.layer.cell.project(p.x, p.in, len(p.missed))
+}
+
+// fill puts what the last chunk computed into the cache. It could not be done
+// then: rows may have pointed to the tokens that held the slots before.
+func (p *projection) fill() {
+	w := p.layer.cell.xWidth()
 	for i, id := range p.missed {
+		if p.slots == 0 {
+			break
+		}
 		slot := int(id) % p.slots
-		if p.missing[slot] == int32(i)+1 { // else a later token took the slot
-			p.missing[slot] = 0
-			copy(p.values[slot*w:][:w], p.fresh[i*w:])
+		if p.pending[slot] == int32(i)+1 { // else a later token took the slot
+			p.pending[slot] = 0
+			copy(p.values[slot*w:][:w], p.x[i*w:])
 		}
 	}
+	p.missed = p.missed[:0]
 }

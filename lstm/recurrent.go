@@ -1,6 +1,10 @@
 package lstm
 
-import "fmt"
+import (
+	"fmt"
+
+	"coldstream/lstm/internal/kernel"
+)
 
 func init() {
 	register(OpLSTM, operation{
@@ -39,18 +43,23 @@ func newLSTM(s *spec) (layer, error) {
 		return nil, err
 	}
 	u := l.units
-	c := &lstmCell{inputDim: l.inputDim, units: u, activation: s.Activation, recurrentActivation: s.RecurrentActivation}
-	if c.kernel, err = s.param(0, "kernel", l.inputDim, 4*u); err != nil {
+	c := &lstmCell{units: u, gates: newGates(s.set, s.Activation, s.RecurrentActivation)}
+	kernels, err := s.matrix(0, "kernel", l.inputDim, 4*u)
+	if err != nil {
 		return nil, err
 	}
-	if c.recurrent, err = s.param(1, "recurrent kernel", u, 4*u); err != nil {
+	recurrents, err := s.matrix(1, "recurrent kernel", u, 4*u)
+	if err != nil {
 		return nil, err
 	}
+	c.kernel, c.recurrent = kernels[0], recurrents[0]
+	var bias []float32
 	if len(s.params) > 2 {
-		if c.bias, err = s.param(2, "bias", 4*u); err != nil {
+		if bias, err = s.param(2, "bias", 4*u); err != nil {
 			return nil, err
 		}
 	}
+	c.bias, c.none = padded(bias, c.xWidth()), make([]float32, c.sWidth())
 	l.cell = c
 	return l, nil
 }
@@ -61,13 +70,25 @@ func newGRU(s *spec) (layer, error) {
 		return nil, err
 	}
 	u := l.units
-	c := &gruCell{inputDim: l.inputDim, units: u, resetAfter: s.ResetAfter, activation: s.Activation, recurrentActivation: s.RecurrentActivation}
-	if c.kernel, err = s.param(0, "kernel", l.inputDim, 3*u); err != nil {
+	c := &gruCell{units: u, resetAfter: s.ResetAfter, gates: newGates(s.set, s.Activation, s.RecurrentActivation)}
+	kernels, err := s.matrix(0, "kernel", l.inputDim, 3*u)
+	if err != nil {
 		return nil, err
 	}
-	if c.recurrent, err = s.param(1, "recurrent kernel", u, 3*u); err != nil {
+	c.kernel = kernels[0]
+	parts := []int{2 * u, u}
+	if s.ResetAfter {
+		parts = []int{3 * u}
+	}
+	recurrents, err := s.matrix(1, "recurrent kernel", u, parts...)
+	if err != nil {
 		return nil, err
 	}
+	c.recurrent = recurrents[0]
+	if !s.ResetAfter {
+		c.candidate = recurrents[1]
+	}
+	c.bias, c.none = make([]float32, c.xWidth()), make([]float32, c.sWidth())
 	switch {
 	case len(s.params) == 2:
 	case s.ResetAfter:
@@ -75,15 +96,17 @@ func newGRU(s *spec) (layer, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.bias = append([]float32(nil), both[:3*u]...)
+		c.bias = padded(both[:3*u], c.xWidth())
 		for i, d := range both[3*u:][:2*u] {
 			c.bias[i] += d
 		}
-		c.recurrentBias = both[5*u:]
+		copy(c.none[2*u:], padded(both[5*u:], u))
 	default:
-		if c.bias, err = s.param(2, "bias", 3*u); err != nil {
+		bias, err := s.param(2, "bias", 3*u)
+		if err != nil {
 			return nil, err
 		}
+		c.bias = padded(bias, c.xWidth())
 	}
 	l.cell = c
 	return l, nil
@@ -145,7 +168,9 @@ type recurrentRunner struct {
 	active []int32 // [T+1]: active[j] rows have more than j steps
 	at     []int32 // a chunk of steps
 
-	h, c, tmp []float32 // [rows][units], in order
+	h, c, s []float32 // [rows][width], [rows][width], [rows][sWidth], in order
+	x       []*float32
+	work    rows
 }
 
 func (r *recurrentRunner) run(out *value, in []*value, mask *value) {
@@ -153,20 +178,20 @@ func (r *recurrentRunner) run(out *value, in []*value, mask *value) {
 	if r.tokens == nil {
 		T /= r.inputDim
 	}
+	u, width := r.units, r.width()
+	r.h, r.c, r.work.Tmp = grow(r.h, n*width), grow(r.c, n*width), grow(r.work.Tmp, n*width)
+	r.s = grow(r.s, n*r.cell.sWidth())
 	r.plan(in[0], mask, n, T)
 	r.skipPads(in[0], T)
-
-	u := r.units
-	r.h, r.c, r.tmp = grow(r.h, n*u), grow(r.c, n*u), grow(r.tmp, n*u)
 	for i, row := range r.order {
-		r.pads.state(r.h[i*u:][:u], r.c[i*u:][:u], int(r.lead[row]))
+		r.pads.state(r.h[i*width:][:width], r.c[i*width:][:width], int(r.lead[row]))
 	}
 	y := out.makeFloats()
 	r.walk(in[0], y, T)
 	if !r.sequences {
 		for i, row := range r.order {
 			last := y[int(row)*u:][:u]
-			copy(last, r.h[i*u:])
+			copy(last, r.h[i*width:])
 			if r.zeroMasked && mask != nil && !mask.mask[int(row)*T+r.time(T-1, T)] {
 				clear(last)
 			}
@@ -176,6 +201,9 @@ func (r *recurrentRunner) run(out *value, in []*value, mask *value) {
 	r.fillSkipped(y, mask, n, T)
 	r.passPadding(out, in[0], mask)
 }
+
+// width is the number of elements of a row of h or c.
+func (l *recurrent) width() int { return kernel.Width(l.units) }
 
 // time returns the place in time of the s-th step in the order of processing.
 func (l *recurrent) time(s, T int) int {
@@ -204,7 +232,7 @@ func (r *recurrentRunner) plan(in, mask *value, n, T int) {
 	for row := range n {
 		lead := 0
 		if mask == nil && padding != nil {
-			lead = min(int(padding[row]), r.pads.limit(r.units))
+			lead = min(int(padding[row]), r.pads.limit(r.width(), r.cell.sWidth()))
 		}
 		r.lead[row] = int32(lead)
 		steps := r.steps[row*T:][:0:T]
@@ -240,20 +268,32 @@ func (r *recurrentRunner) skipPads(in *value, T int) {
 		for s := range k {
 			r.at = append(r.at, int32(longest*T+r.time(r.pads.steps+s, T)))
 		}
-		z := r.project(in, r.at)
-		w := r.cell.width()
-		r.tmp = grow(r.tmp, r.units)
-		for s := range k {
-			h, c := r.pads.next(r.units)
-			r.cell.step(z[s*w:][:w], h, c, r.tmp, 1)
+		for _, x := range r.project(in, r.at) {
+			r.x = append(r.x[:0], x)
+			h, c := r.pads.next(r.width())
+			r.step(r.x, r.pads.sum(r.pads.steps-2, r.cell), h, c)
+			r.pads.s = append(r.pads.s, make([]float32, r.cell.sWidth())...)
+			r.cell.multiply(r.pads.sum(r.pads.steps-1, r.cell), h, 1)
 		}
 	}
+}
+
+// step moves rows on by one step; s is either one row for all or has one for
+// each.
+func (r *recurrentRunner) step(x []*float32, s, h, c []float32) {
+	w := &r.work
+	w.Units, w.X, w.S, w.H, w.State = r.units, x, s, h, c
+	w.LDS = 0
+	if len(s) > r.cell.sWidth() {
+		w.LDS = r.cell.sWidth()
+	}
+	r.cell.step(w)
 }
 
 // walk computes the steps. y receives the outputs if the layer returns
 // sequences.
 func (r *recurrentRunner) walk(in *value, y []float32, T int) {
-	u, w := r.units, r.cell.width()
+	u, width, sWidth := r.units, r.width(), r.cell.sWidth()
 	for j := 0; r.active[j] > 0; {
 		// Project the inputs of as many steps at once as make a good product.
 		end := j
@@ -263,18 +303,38 @@ func (r *recurrentRunner) walk(in *value, y []float32, T int) {
 				r.at = append(r.at, r.steps[int(row)*T+end])
 			}
 		}
-		z, at := r.project(in, r.at), r.at
+		x, at := r.project(in, r.at), r.at
 		for ; j < end; j++ {
 			n := int(r.active[j])
-			r.cell.step(z, r.h, r.c, r.tmp, n)
+			if j == 0 {
+				r.first(x[:n])
+			} else {
+				r.cell.multiply(r.s, r.h, n)
+				r.step(x[:n], r.s[:n*sWidth], r.h, r.c)
+			}
 			if r.sequences {
 				for i, at := range at[:n] {
 					row, t := int(at)/T, int(at)%T
-					copy(y[(row*T+r.place(t, T))*u:][:u], r.h[i*u:])
+					copy(y[(row*T+r.place(t, T))*u:][:u], r.h[i*width:])
 				}
 			}
-			z, at = z[n*w:], at[n:]
+			x, at = x[n:], at[n:]
 		}
+	}
+}
+
+// first computes the first step of each row, which starts from a kept state:
+// what it needs of it is kept too.
+func (r *recurrentRunner) first(x []*float32) {
+	width := r.width()
+	for from := 0; from < len(x); {
+		lead := r.lead[r.order[from]]
+		to := from + 1
+		for to < len(x) && r.lead[r.order[to]] == lead {
+			to++
+		}
+		r.step(x[from:to], r.pads.sum(int(lead)-1, r.cell), r.h[from*width:], r.c[from*width:])
+		from = to
 	}
 }
 
@@ -284,7 +344,7 @@ func (r *recurrentRunner) fillSkipped(y []float32, mask *value, n, T int) {
 	for row := range n {
 		for s := range int(r.lead[row]) {
 			to := row*T + r.place(r.time(s, T), T)
-			copy(y[to*u:][:u], r.pads.h[s*u:])
+			copy(y[to*u:][:u], r.pads.h[s*r.width():])
 		}
 		if mask == nil {
 			continue
@@ -333,17 +393,18 @@ func (r *recurrentRunner) passPadding(out, in, mask *value) {
 }
 
 // padStates are the states of a recurrent layer after 1, 2, ... steps of
-// padding.
+// padding, and what the step behind them needs of them.
 type padStates struct {
 	steps int
-	h, c  []float32 // [steps][units]
+	h, c  []float32 // [steps][width]
+	s     []float32 // [steps][sWidth]
 }
 
 // maxPadBytes bounds the memory of padStates.
 const maxPadBytes = 8 << 20
 
 // limit returns how many steps are kept at most.
-func (p *padStates) limit(units int) int { return maxPadBytes / (2 * 4 * units) }
+func (p *padStates) limit(width, sWidth int) int { return maxPadBytes / (4 * (2*width + sWidth)) }
 
 // state copies the state after the given number of steps to h and c.
 func (p *padStates) state(h, c []float32, steps int) {
@@ -356,11 +417,20 @@ func (p *padStates) state(h, c []float32, steps int) {
 	copy(c, p.c[(steps-1)*len(c):])
 }
 
+// sum returns s of the kept state i, of h = 0 for -1.
+func (p *padStates) sum(i int, c cell) []float32 {
+	if i < 0 {
+		return c.zero()
+	}
+	w := c.sWidth()
+	return p.s[i*w:][:w]
+}
+
 // next appends one state, a copy of the last one for the caller to move on.
-func (p *padStates) next(units int) (h, c []float32) {
-	p.h = append(p.h, make([]float32, units)...)
-	p.c = append(p.c, make([]float32, units)...)
-	h, c = p.h[p.steps*units:][:units], p.c[p.steps*units:][:units]
+func (p *padStates) next(width int) (h, c []float32) {
+	p.h = append(p.h, make([]float32, width)...)
+	p.c = append(p.c, make([]float32, width)...)
+	h, c = p.h[p.steps*width:][:width], p.c[p.steps*width:][:width]
 	p.state(h, c, p.steps)
 	p.steps++
 	return h, c

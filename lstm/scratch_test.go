@@ -105,7 +105,12 @@ func TestGoroutinesShareAModel(t *testing.T) {
 // countingCell counts the rows that go through a cell.
 type countingCell struct {
 	cell
-	projected, stepped int
+	projected, multiplied, stepped int
+}
+
+func (c *countingCell) multiply(s, h []float32, n int) {
+	c.multiplied += n
+	c.cell.multiply(s, h, n)
 }
 
 func (c *countingCell) project(z, x []float32, n int) {
@@ -113,9 +118,9 @@ func (c *countingCell) project(z, x []float32, n int) {
 	c.cell.project(z, x, n)
 }
 
-func (c *countingCell) step(z, h, cc, tmp []float32, n int) {
-	c.stepped += n
-	c.cell.step(z, h, cc, tmp, n)
+func (c *countingCell) step(r *rows) {
+	c.stepped += len(r.X)
+	c.cell.step(r)
 }
 
 // counted puts counters into the recurrent layers of a model.
@@ -163,19 +168,20 @@ func TestNoStepIsComputedInVain(t *testing.T) {
 		stepped [2]int
 		again   [2]int // in a second call
 		tokens  [2]int // projections of the first layer, in both calls
+		spared  [2]int // steps of a layer that need no product, in both calls
 	}{
-		// Unique rows: 7 + 0 + 10 + 9 steps after the padding in front, and 10
+		// The first step of a row that has any needs no product. Unique rows: 7 + 0 + 10 + 9 steps after the padding in front, and 10
 		// of the longest padding, once.
-		{name: "padding in front", stepped: [2]int{36, 36}, again: [2]int{26, 26}, tokens: [2]int{8, 0}},
+		{name: "padding in front", stepped: [2]int{36, 36}, again: [2]int{26, 26}, tokens: [2]int{8, 0}, spared: [2]int{3, 3}},
 		// Backwards: 10 + 0 + 6 + 6 after the padding behind. The first layer
 		// gives its steps in the order of processing, so that their padding is
 		// in front, where a second layer that goes backwards begins at the end.
-		{name: "padding behind", set: Node{GoBackwards: true, TimeOrder: true}, stepped: [2]int{32, 32}, again: [2]int{22, 22}, tokens: [2]int{8, 0}},
-		{name: "masked", masked: true, stepped: [2]int{16, 16}, again: [2]int{16, 16}, tokens: [2]int{7, 0}},
-		{name: "masked backwards", masked: true, set: Node{GoBackwards: true, TimeOrder: true}, stepped: [2]int{16, 16}, again: [2]int{16, 16}, tokens: [2]int{7, 0}},
-		{name: "no pad skip", options: Options{NoPadSkip: true}, stepped: [2]int{40, 40}, again: [2]int{40, 40}, tokens: [2]int{8, 0}},
-		{name: "no dedupe", options: Options{NoDedupe: true}, stepped: [2]int{43, 43}, again: [2]int{33, 33}, tokens: [2]int{8, 0}},
-		{name: "no fold", options: Options{NoFold: true}, stepped: [2]int{36, 36}, again: [2]int{26, 26}, tokens: [2]int{36, 26}},
+		{name: "padding behind", set: Node{GoBackwards: true, TimeOrder: true}, stepped: [2]int{32, 32}, again: [2]int{22, 22}, tokens: [2]int{8, 0}, spared: [2]int{3, 3}},
+		{name: "masked", masked: true, stepped: [2]int{16, 16}, again: [2]int{16, 16}, tokens: [2]int{7, 0}, spared: [2]int{3, 3}},
+		{name: "masked backwards", masked: true, set: Node{GoBackwards: true, TimeOrder: true}, stepped: [2]int{16, 16}, again: [2]int{16, 16}, tokens: [2]int{7, 0}, spared: [2]int{3, 3}},
+		{name: "no pad skip", options: Options{NoPadSkip: true}, stepped: [2]int{40, 40}, again: [2]int{40, 40}, tokens: [2]int{8, 0}, spared: [2]int{4, 4}},
+		{name: "no dedupe", options: Options{NoDedupe: true}, stepped: [2]int{43, 43}, again: [2]int{33, 33}, tokens: [2]int{8, 0}, spared: [2]int{4, 4}},
+		{name: "no fold", options: Options{NoFold: true}, stepped: [2]int{36, 36}, again: [2]int{26, 26}, tokens: [2]int{36, 26}, spared: [2]int{3, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, p := two(c.masked, c.set)
@@ -187,6 +193,11 @@ func TestNoStepIsComputedInVain(t *testing.T) {
 				predict(t, m, s, rows, in)
 				if got := [2]int{counters[0].stepped, counters[1].stepped}; got != want {
 					t.Errorf("call %d: the layers computed %v steps, want %v", call, got, want)
+				}
+				for i, k := range counters {
+					if got, want := k.stepped-k.multiplied, c.spared[call]; got != want {
+						t.Errorf("call %d: layer %d was spared %d products, want %d", call, i, got, want)
+					}
 				}
 				if got, want := counters[0].projected, c.tokens[call]; got != want {
 					t.Errorf("call %d: %d tokens were projected, want %d", call, got, want)
@@ -202,13 +213,13 @@ func TestCacheIsBounded(t *testing.T) {
 	const steps, vocab = 6, 40
 	n := newNetwork(vocab)
 	n.Outputs = []string{n.plainLSTM(n.embed(n.ids(steps), 3), 3, "", Node{Units: 5})}
-	m := mustNew(t, n.Graph, n.params, Options{CacheBytes: 10 * 4 * 4 * 5})
+	m := mustNew(t, n.Graph, n.params, Options{CacheBytes: 10 * 4 * 24})
 	s := m.NewScratch(1)
 	in := []Input{{Shape: []int{steps}, IDs: posts(50, steps, vocab)}}
 	got := predict(t, m, s, 50, in)
 	r := s.workers[0].runners[m.run[len(m.run)-1]].(*recurrentRunner)
-	if len(r.tags) != 10 || len(r.values) != 10*20 {
-		t.Errorf("a cache of %d slots, %d numbers; want 10 and 200", len(r.tags), len(r.values))
+	if len(r.tags) != 10 || len(r.values) != 10*24 {
+		t.Errorf("a cache of %d slots, %d numbers; want 10 and 240", len(r.tags), len(r.values))
 	}
 	requireSameBits(t, 0, "cache", got, predict(t, mustNew(t, n.Graph, n.params, Options{NoFold: true}), nil, 50, in))
 }
@@ -217,7 +228,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestLongPadding(t *testing.T) {
 	n := newNetwork(5)
 	const units = 16
-	limit := (*padStates)(nil).limit(units)
+	limit := (*padStates)(nil).limit(units, 4*units)
 	steps := limit + 3
 	n.Outputs = []string{n.plainLSTM(n.embed(n.ids(-1), 1), 1, "", Node{Units: units})}
 	m := mustNew(t, n.Graph, n.params, Options{})

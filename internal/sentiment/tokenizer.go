@@ -42,12 +42,13 @@ func vocabulary(f *weights.File) (text.Vocab, error) {
 }
 
 // Pack checks f as a function will not have time to, and gives it what its
-// unpacked form needs beyond the compressed one: the index over the tokenizer's
-// words.
+// unpacked form needs beyond the compressed one: the weights in the form of the
+// kernels, and the index over the tokenizer's words.
 func Pack(f *weights.File) error {
 	if _, err := lstm.New(f.Graph, f.Params, lstm.Options{}); err != nil {
 		return fmt.Errorf("sentiment: %w", err)
 	}
+	f.Params = lstm.Pack(f.Graph, f.Params)
 	if f.Tokenizer == "" || len(f.Vocab.Index) > 0 {
 		return nil
 	}

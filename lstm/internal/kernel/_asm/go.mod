@@ -1,0 +1,3 @@
+module coldstream/lstm/internal/kernel/_asm
+
+go 1.26

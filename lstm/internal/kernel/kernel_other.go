@@ -1,0 +1,15 @@
+//go:build purego || (!amd64 && !arm64)
+
+package kernel
+
+func detected() []Set { return nil }
+
+const noAssembly = "kernel: there is no assembly for this processor"
+
+func maxRowPanels(Set) int                    { panic(noAssembly) }
+func product(Set, int, *productArgs)          { panic(noAssembly) }
+func productRow(Set, *productArgs)            { panic(noAssembly) }
+func lstmGates(Set, Recurrent, *gateArgs)     { panic(noAssembly) }
+func gruAfterGates(Set, Recurrent, *gateArgs) { panic(noAssembly) }
+func gruResetGates(Set, Recurrent, *gateArgs) { panic(noAssembly) }
+func gruBeforeGates(Set, *gateArgs)           { panic(noAssembly) }
