@@ -25,7 +25,7 @@ type Options struct {
 	NoSort    bool // leave rows in the order of the batch, instead of putting rows with as many steps together
 
 	// CacheBytes bounds the memory, per goroutine at work, for the products of
-	// recent tokens. 0 = 2 MB.
+	// recent tokens. 0 = 8 MB.
 	CacheBytes int
 
 	// TrustParams leaves out the search for NaN and infinite weights, which
@@ -70,7 +70,7 @@ func (o *Options) kernels() (kernel.Set, error) {
 	return 0, fmt.Errorf("kernels %q do not run here, of these do %s", o.Kernels, strings.Join(Kernels(), ", "))
 }
 
-const defaultCacheBytes = 2 << 20
+const defaultCacheBytes = 8 << 20
 
 func (o *Options) cacheBytes() int {
 	if o.CacheBytes > 0 {
