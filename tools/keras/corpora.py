@@ -5,12 +5,14 @@ environments can import it. The texts live outside the repository: in
 ``../shared/data`` beside it, or where ``COLDSTREAM_DATA`` points. Their
 licences forbid copies here.
 
-Labels are indices into LABELS everywhere.
+Labels are indices into LABELS everywhere. Run as a program, it prints what
+docs/models.md says about the annotations of the GOP set.
 """
 
 import csv
 import hashlib
 import html
+import json
 import os
 import re
 from collections import Counter, namedtuple
@@ -159,3 +161,24 @@ def training_examples(data, posts):
     for e in examples:
         counts[f"{DOMAINS[e.domain]}: distinct texts"] += 1
     return examples, dict(sorted(counts.items()))
+
+
+def agreement(posts):
+    """Returns shares over the GOP set: rows that are retweets; pairs of
+    annotations of near-duplicates that agree, as the mean over groups of two
+    rows and more; and rows of these groups with their group's commonest label,
+    which no model can beat there."""
+    groups = {}
+    for p in posts:
+        groups.setdefault(p.group, Counter())[p.label] += 1
+    groups = [g for g in groups.values() if g.total() > 1]
+    pairs = [sum(n * (n - 1) for n in g.values()) / (g.total() * (g.total() - 1)) for g in groups]
+    return {
+        "retweets": round(sum(bool(re.match(r"\s*RT\b", p.text)) for p in posts) / len(posts), 5),
+        "pairs_that_agree": round(sum(pairs) / len(pairs), 5),
+        "rows_with_the_commonest_label": round(sum(max(g.values()) for g in groups) / sum(g.total() for g in groups), 5),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(agreement(gop(data_directory())), indent=1))
