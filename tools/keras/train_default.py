@@ -7,7 +7,9 @@ writes models/default.keras (seed 0, no optimizer state),
 models/default.tokenizer.json and tools/keras/results/default.json. Needs the
 packages of requirements-default.txt. A seed whose model stands in DIR is not
 trained again. `--arms` trains the variants of ARMS instead and
-writes results/default_arms.json: validation figures only, no model.
+writes results/default_arms.json: validation figures only, no model. It wants
+the seeds of the recipe in DIR; an arm whose model stands there is not trained
+again, and `--ready` measures those that do without training the others.
 
 The validation sets (TweetEval validation and the GOP validation split) choose;
 the GOP test fold is read once, after the last seed is trained.
@@ -37,27 +39,28 @@ import vocabulary
 import keras
 
 SEEDS = (0, 1, 2)
-WORKERS = 2
 HARD = 0.4  # share of the annotators' label in a target; the rest is the teacher's
 COPY_WEIGHT = 0.7
 
 # The recipe, and what was tried beside it: each arm changes some options.
-OPTIONS = {"negation": 1.0, "copies": 2, "hard": HARD, "start": True, "epochs": student.EPOCHS}
+OPTIONS = {"words": False, "negation": 1.0, "copies": 2, "hard": HARD, "start": True, "epochs": student.EPOCHS}
 ARMS = {
-    "recipe": {},
-    "five epochs": {"epochs": 5},
-    "teacher's share .8": {"hard": 0.2},
-    "without negation sentences": {"negation": 0.0},
-    "without copies": {"copies": 0},
-    "without copies, random start": {"copies": 0, "start": False},
-    "without copies, annotators' labels only": {"copies": 0, "hard": 1.0},
+    "no_negation": {"negation": 0.0},
+    "words": {"words": True},
+    "no_copies": {"copies": 0},
+    "no_copies_random_start": {"copies": 0, "start": False},
+    "no_copies_no_teacher": {"copies": 0, "hard": 1.0},
+    "five_epochs": {"epochs": 5},
+    "more_teacher": {"hard": 0.2},
 }
+# Arms that are trained with every seed, because a claim rests on them.
+EVERY_SEED = ("words",)
 
 
 class Material:
-    """Everything that is the same for all seeds and arms."""
+    """Everything that is the same for all seeds and arms with one kind of vocabulary."""
 
-    def __init__(self, work):
+    def __init__(self, work, words=False):
         data = corpora.data_directory()
         self.posts = corpora.gop(data)
         examples, self.counts = corpora.training_examples(data, self.posts)
@@ -68,8 +71,12 @@ class Material:
         augmented = json.loads((work / "augmented.json").read_text())
         negated = negation.examples()
 
-        self.pieces = vocabulary.build([e.text for e in examples], tokenizer)
-        self.vocabulary = posts.Vocabulary(self.pieces)
+        if words:
+            self.pieces = vocabulary.most_frequent([e.text for e in examples])
+            self.vocabulary = vocabulary.Words(self.pieces)
+        else:
+            self.pieces = vocabulary.build([e.text for e in examples], tokenizer)
+            self.vocabulary = posts.Vocabulary(self.pieces)
         self.start = vocabulary.start(self.pieces, tokenizer, labels["word_embeddings"], student.WIDTH)
         self.ids = student.encode(self.vocabulary, [e.text for e in examples])
         self.hard = np.array([e.target for e in examples], np.float32)
@@ -94,7 +101,7 @@ class Material:
         return student.encode(self.vocabulary, [p.text for p in rows]), np.array([p.label for p in rows])
 
     def fit(self, seed, negation, copies, hard, start, epochs):
-        """Returns (weights of a fitted model, seconds); the keywords are those of OPTIONS."""
+        """Returns (weights of a fitted model, seconds); the keywords are those of OPTIONS but words."""
         started = time.time()
         n = copies * len(self.ids)
         ids = [self.ids, self.copy_ids[:n]]
@@ -116,26 +123,36 @@ class Material:
 
     def validate(self, model):
         """Returns the figures that may choose a recipe."""
+        return self.figures(self.answers(model))
+
+    def answers(self, model):
+        return [student.predict(model, ids) for ids in (self.tweet_ids, self.validation_ids, self.probe_ids)]
+
+    def figures(self, answers):
+        tweet, validation, probed = answers
         return {
-            "tweeteval_validation": metrics.report(student.predict(model, self.tweet_ids), self.tweet_labels),
-            "gop_validation": metrics.report(student.predict(model, self.validation_ids), self.validation_labels),
-            "negation_probe": probe.report(self.probe, student.predict(model, self.probe_ids)),
+            "tweeteval_validation": metrics.report(tweet, self.tweet_labels),
+            "gop_validation": metrics.report(validation, self.validation_labels),
+            "negation_probe": probe.report(self.probe, probed),
         }
 
 
-def fitted(material, runs):
+def fitted(material, runs, workers):
     """Returns one model for each (file, seed, options); a file that stands is not made again.
 
-    One small recurrent network keeps one core busy: WORKERS processes are
-    faster than as many threads.
+    One small recurrent network keeps one core busy: two processes are faster
+    than as many threads.
     """
-    spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(WORKERS, spawn) as pool:
-        jobs = [(file, pool.submit(material.fit, seed, **options)) for file, seed, options in runs if not file.exists()]
-        for file, job in jobs:
-            weights, seconds = job.result()
-            material.model(weights).save(file)
-            print(file.name, seconds, "s", flush=True)
+    missing = [run for run in runs if not run[0].exists()]
+    if missing:
+        spawn = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(workers, spawn) as pool:
+            jobs = [(file, pool.submit(material.fit, seed, **{k: v for k, v in options.items() if k != "words"}))
+                    for file, seed, options in missing]
+            for file, job in jobs:
+                weights, seconds = job.result()
+                material.model(weights).save(file)
+                print(file.name, seconds, "s", flush=True)
     return [keras.models.load_model(file) for file, _, _ in runs]
 
 
@@ -156,9 +173,15 @@ def write(name, results):
     out.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def ship(material, work):
+def seeds(work):
+    """Returns the runs of the recipe."""
+    return [(work / f"default.{seed}.keras", seed, OPTIONS) for seed in SEEDS]
+
+
+def ship(work, workers):
     """Trains every seed of the recipe, saves the first, then measures all on the test fold."""
-    models = fitted(material, [(work / f"default.{seed}.keras", seed, OPTIONS) for seed in SEEDS])
+    material = Material(work)
+    models = fitted(material, seeds(work), workers)
     save(work / f"default.{SEEDS[0]}.keras", material.pieces)
     validation = [material.validate(m) for m in models]
     test_ids, test_labels = material.representatives("test")
@@ -181,20 +204,41 @@ def ship(material, work):
     })
 
 
+def compare(work, workers, ready):
+    """Trains the arms and measures them beside the recipe on the validation sets."""
+    runs = {name: [(work / f"arm.{name}.{seed}.keras", seed, {**OPTIONS, **changes})
+                   for seed in (SEEDS if name in EVERY_SEED else SEEDS[:1])]
+            for name, changes in ARMS.items()}
+    runs = {"recipe": seeds(work), **runs}
+    arms = {}
+    for words in (False, True):
+        material = None
+        for name, of in runs.items():
+            of = [run for run in of if run[2]["words"] == words and (run[0].exists() or not ready)]
+            if not of:
+                continue
+            material = material or Material(work, words)
+            models = fitted(material, of, workers)
+            arms[name] = {"changes": ARMS.get(name, {}), "seeds": [seed for _, seed, _ in of],
+                          "unknown_share": round(float((material.ids == posts.UNKNOWN).sum() / (material.ids != posts.PAD).sum()), 5),
+                          "validation_per_seed": [material.validate(model) for model in models]}
+            if name == "recipe":
+                together = [np.mean(p, axis=0) for p in zip(*map(material.answers, models))]
+                arms["recipe, probabilities of all seeds averaged"] = material.figures(together)
+    write("default_arms.json", {"made_by": "tools/keras/train_default.py --arms", "options": OPTIONS, "arms": arms})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder that teacher.py wrote to")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
     parser.add_argument("--arms", action="store_true", help="train the variants for comparison instead")
+    parser.add_argument("--ready", action="store_true", help="with --arms: only those that are trained already")
     args = parser.parse_args()
-    material = Material(args.work)
-    if not args.arms:
-        ship(material, args.work)
-        return
-    arms = fitted(material, [(args.work / f"arm.{i}.keras", SEEDS[0], {**OPTIONS, **changes})
-                             for i, changes in enumerate(ARMS.values())])
-    write("default_arms.json", {
-        "made_by": "tools/keras/train_default.py --arms", "seed": SEEDS[0], "options": OPTIONS,
-        "arms": {name: {"changes": ARMS[name], **material.validate(model)} for name, model in zip(ARMS, arms)}})
+    if args.arms:
+        compare(args.work, args.workers, args.ready)
+    else:
+        ship(args.work, args.workers)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The word pieces of `default` and the vectors they start from.
 
 `build` chooses the pieces from the training texts, `start` places them in 48
-dimensions by the teacher's input embeddings. The teacher's own tokenizer is
+dimensions by the teacher's input embeddings; `most_frequent` and Words are the
+whole words that pieces are compared with. The teacher's own tokenizer is
 needed here, in training, and nowhere else.
 """
 
@@ -55,6 +56,19 @@ def build(texts, teacher_tokenizer):
         best = sorted(used, key=lambda p: (-used[p], p))[:room]
         keep = {p for p in best if posts.is_word(p) or p.startswith("##") and len(p) > 2}
     return [*posts.RESERVED, *FIXED, *best]
+
+
+def most_frequent(texts):
+    """Returns SIZE whole words and other tokens, for comparison with pieces."""
+    used = Counter(token for text in texts for token in posts.tokens(text))
+    return [*posts.RESERVED, *sorted(used, key=lambda t: (-used[t], t))[:SIZE - len(posts.RESERVED)]]
+
+
+class Words(posts.Vocabulary):
+    """Words that are looked up whole: one that is not in the list is unknown."""
+
+    def word(self, word):
+        return [self.ids.get(word, posts.UNKNOWN)]
 
 
 def _teacher_pieces(piece, tokenizer, known):
