@@ -16,19 +16,24 @@ func networks(t *testing.T) int {
 	return 400
 }
 
-// eachKernel runs a test with each implementation that this processor has.
-func eachKernel(t *testing.T, f func(t *testing.T, kernels string)) {
+// eachKernel runs a test with each implementation that this processor has. The
+// one in plain Go is slow: it gets fewer networks.
+func eachKernel(t *testing.T, f func(t *testing.T, kernels string, networks uint64)) {
 	for _, name := range Kernels() {
-		t.Run("kernels="+name, func(t *testing.T) { f(t, name) })
+		n := networks(t)
+		if name == "go" {
+			n /= 10
+		}
+		t.Run("kernels="+name, func(t *testing.T) { f(t, name, uint64(n)) })
 	}
 }
 
 // TestAgreesWithReference compares random networks with the float64 reference.
 func TestAgreesWithReference(t *testing.T) { eachKernel(t, testAgreesWithReference) }
 
-func testAgreesWithReference(t *testing.T, kernels string) {
+func testAgreesWithReference(t *testing.T, kernels string, networks uint64) {
 	worst := 0.0
-	for seed := range uint64(networks(t)) {
+	for seed := range networks {
 		n := randomNetwork(seed)
 		m := mustNew(t, n.Graph, n.params, Options{Kernels: kernels})
 		rows := 1 + n.rng.IntN(12)
@@ -57,7 +62,7 @@ func testAgreesWithReference(t *testing.T, kernels string) {
 // that saturate or swing, and a sharp head behind it.
 func TestHardNetworks(t *testing.T) { eachKernel(t, testHardNetworks) }
 
-func testHardNetworks(t *testing.T, kernels string) {
+func testHardNetworks(t *testing.T, kernels string, _ uint64) {
 	for seed := range uint64(6) {
 		n := newNetwork(30)
 		n.rng = rand.New(rand.NewPCG(seed, 9))
@@ -94,11 +99,7 @@ func testHardNetworks(t *testing.T, kernels string) {
 // number of threads, and with working memory that other batches have used.
 func TestShortcutsKeepBits(t *testing.T) { eachKernel(t, testShortcutsKeepBits) }
 
-func testShortcutsKeepBits(t *testing.T, kernels string) {
-	count := networks(t)
-	if kernels == "go" { // slow, and the next test compares it with the others
-		count /= 10
-	}
+func testShortcutsKeepBits(t *testing.T, kernels string, networks uint64) {
 	off := Options{NoFold: true, NoPadSkip: true, NoDedupe: true, NoSort: true}
 	variants := map[string]Options{
 		"fold":       {NoPadSkip: true, NoDedupe: true, NoSort: true},
@@ -109,7 +110,7 @@ func testShortcutsKeepBits(t *testing.T, kernels string) {
 		"tiny cache": {CacheBytes: 700},
 		"no cache":   {CacheBytes: 1},
 	}
-	for seed := range uint64(count) {
+	for seed := range networks/2 {
 		n := randomNetwork(seed)
 		off.Kernels = kernels
 		plain := mustNew(t, n.Graph, n.params, off)
@@ -157,7 +158,7 @@ func testShortcutsKeepBits(t *testing.T, kernels string) {
 // packed beforehand and by New. gonum rounds otherwise and stands aside, but
 // takes packed weights too.
 func TestKernelsKeepBits(t *testing.T) {
-	for seed := range uint64(networks(t)) {
+	for seed := range uint64(networks(t) / 3) {
 		n := randomNetwork(seed)
 		rows := 1 + n.rng.IntN(30)
 		in := n.batch(rows)

@@ -96,7 +96,7 @@ func tanhParts(x float32) (n, d float32) {
 	bits := math.Float32bits(x * twoLog2e)
 	e := exp2(math.Float32frombits(bits | sign))
 	d = 1 + e
-	n = fma(e, -2, d)
+	n = d - 2*e
 	return math.Float32frombits(math.Float32bits(n) | bits&sign), d
 }
 

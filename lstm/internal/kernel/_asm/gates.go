@@ -26,7 +26,6 @@ var constants = []struct {
 	{"HALF", .5},
 	{"FIFTH", .2},
 	{"SIXTH", 1. / 6},
-	{"MINUS2", -2},
 	{"ZERO", 0},
 }
 
@@ -50,23 +49,22 @@ type machine interface {
 	sub(d, a, b int)
 	mul(d, a, b int)
 	div(d, a, b int)
-	fma(d, a, b int)                       // d += a*b, rounded once
-	mulConstAdd(d int, name string, a int) // d = d*constant + a, rounded once
-	mulConst(d int, name string)           // d *= constant
-	setConst(d int, name string)           // d = constant
-	horner(p, z int, name string)          // p = p*z + constant, rounded once
-	min(d int, name string)                // d = min(d, constant), NaN stays
-	max(d int, name string)                // d = max(d, constant), NaN stays
-	clip(d, t int)                         // d = min(max(d, 0), 1), NaN stays; t is overwritten
-	takeSign(sign, d int)                  // sign = the sign of d; d = -|d|
-	giveSign(d, sign int)                  // d = -d if sign is negative, for d >= 0
-	round(n, f, z int)                     // n = the integer nearest to z, even in a tie; f = n as float
-	scale(z, p, n int)                     // z = p * 2^n
-	keep(name string) int                  // register of HI, LO or ONE
-	loadX(d, gate int)                     // d = x of a gate
-	loadS(d, gate int)                     // d = s of a gate
-	addS(d, gate int)                      // d += s of a gate
-	loadState(d int)                       // d = c or z
+	fma(d, a, b int)              // d += a*b, rounded once
+	mulConst(d int, name string)  // d *= constant
+	setConst(d int, name string)  // d = constant
+	horner(p, z int, name string) // p = p*z + constant, rounded once
+	min(d int, name string)       // d = min(d, constant), NaN stays
+	max(d int, name string)       // d = max(d, constant), NaN stays
+	clip(d, t int)                // d = min(max(d, 0), 1), NaN stays; t is overwritten
+	takeSign(sign, d int)         // sign = the sign of d; d = -|d|
+	giveSign(d, sign int)         // d = -d if sign is negative, for d >= 0
+	round(n, f, z int)            // n = the integer nearest to z, even in a tie; f = n as float
+	scale(z, p, n int)            // z = p * 2^n
+	keep(name string) int         // register of HI, LO or ONE
+	loadX(d, gate int)            // d = x of a gate
+	loadS(d, gate int)            // d = s of a gate
+	addS(d, gate int)             // d += s of a gate
+	loadState(d int)              // d = c or z
 	storeState(d int)
 	loadH(d int)
 	storeH(d int)
@@ -114,10 +112,11 @@ func tanhExponent(m machine, x, sign int) {
 
 // tanhParts replaces e by the numerator of tanh x and sets its denominator.
 // The numerator is (1+e) - 2e, so that the rounding of 1+e is in both and all
-// but cancels.
+// but cancels; 2e is exact.
 func tanhParts(m machine, e, sign, denominator int) {
 	m.add(denominator, m.keep("ONE"), e)
-	m.mulConstAdd(e, "MINUS2", denominator)
+	m.add(e, e, e)
+	m.sub(e, denominator, e)
 	m.giveSign(e, sign)
 }
 

@@ -277,12 +277,6 @@ func (m *neon) horner(p, z int, name string) {
 	m.move(p, 30)
 }
 
-func (m *neon) mulConstAdd(d int, name string, a int) {
-	m.move(30, a)
-	m.fma(30, d, m.keep(name))
-	m.move(d, 30)
-}
-
 func (m *neon) min(d int, name string) { m.word(0x4ea0f400, "FMIN", d, d, m.keep(name)) }
 func (m *neon) max(d int, name string) { m.word(0x4e20f400, "FMAX", d, d, m.keep(name)) }
 

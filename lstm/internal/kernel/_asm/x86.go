@@ -275,8 +275,6 @@ func (m *x86) fma(d, a, b int) { m.three("VFMADD231PS", d, a, b) }
 func (m *x86) mulConst(d int, name string)  { m.withConst("VMULPS", name, d, d) }
 func (m *x86) horner(p, z int, name string) { m.withConst("VFMADD213PS", name, z, p) }
 
-func (m *x86) mulConstAdd(d int, name string, a int) { m.withConst("VFMADD132PS", name, a, d) }
-
 func (m *x86) setConst(d int, name string) {
 	if m.lanes == 16 {
 		m.op("VBROADCASTSS %s, %s", m.constant(name), m.v(d))
