@@ -110,7 +110,7 @@ func testShortcutsKeepBits(t *testing.T, kernels string, networks uint64) {
 		"tiny cache": {CacheBytes: 700},
 		"no cache":   {CacheBytes: 1},
 	}
-	for seed := range networks/2 {
+	for seed := range networks / 2 {
 		n := randomNetwork(seed)
 		off.Kernels = kernels
 		plain := mustNew(t, n.Graph, n.params, off)
