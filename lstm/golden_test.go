@@ -119,11 +119,13 @@ func TestAgreesWithKerasJS(t *testing.T) {
 					Nodes:  []Node{{Name: "in", Op: OpInput, Shape: in.Shape}, node},
 					Inputs: []string{"in"}, Outputs: []string{"layer"},
 				}
-				got := predict(t, mustNew(t, g, params, Options{}), nil, 1, []Input{in})[0]
-				if c.Attrs.Stateful && c.Attrs.ReturnSequences {
-					got = got[len(got)/2:]
+				for _, kernels := range Kernels() {
+					got := predict(t, mustNew(t, g, params, Options{Kernels: kernels}), nil, 1, []Input{in})[0]
+					if c.Attrs.Stateful && c.Attrs.ReturnSequences {
+						got = got[len(got)/2:]
+					}
+					requireClose(t, got, want, 2e-6)
 				}
-				requireClose(t, got, want, 2e-6)
 			})
 		}
 	}
@@ -174,8 +176,9 @@ func TestAgreesWithRTNeural(t *testing.T) {
 			}
 			g.Outputs = []string{last}
 			in := []Input{{Shape: []int{len(x), 1}, Values: x}}
-			got := predict(t, mustNew(t, g, params, Options{}), nil, 1, in)[0]
-			requireClose(t, got, want, 1e-6)
+			for _, kernels := range Kernels() {
+				requireClose(t, predict(t, mustNew(t, g, params, Options{Kernels: kernels}), nil, 1, in)[0], want, 1e-6)
+			}
 		})
 	}
 }

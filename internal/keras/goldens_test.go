@@ -91,7 +91,7 @@ func goldenCases(t *testing.T, visit func(t *testing.T, g *golden, file []byte, 
 }
 
 // TestGoldens: every model that real Keras saved gives Keras' outputs, row by
-// row and as a batch, or is refused by name.
+// row and as a batch, with every kernel that runs here, or is refused by name.
 func TestGoldens(t *testing.T) {
 	goldenCases(t, func(t *testing.T, g *golden, file []byte, o Options) {
 		m, err := Parse(file, o)
@@ -104,13 +104,15 @@ func TestGoldens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := g.run(m.Graph, m.Params, lstm.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, want := range g.Outputs {
-			if err := want.compare(got[i], g.Tolerance); err != nil {
-				t.Errorf("output %d: %v%s", i, err, g.firstWrongLayer(m))
+		for _, kernels := range lstm.Kernels() {
+			got, err := g.run(m.Graph, m.Params, lstm.Options{Kernels: kernels})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range g.Outputs {
+				if err := want.compare(got[i], g.Tolerance); err != nil {
+					t.Errorf("kernels %s, output %d: %v%s", kernels, i, err, g.firstWrongLayer(m))
+				}
 			}
 		}
 	})
