@@ -34,7 +34,7 @@ func TestContentDecides(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Open(file, Options{})
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "model.h5: ") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), file+": ") {
 			t.Errorf("%.20q: got error %v, expected one with %q", c.content, err, c.want)
 		}
 		if !errors.Is(err, ErrFormat) {
@@ -59,6 +59,9 @@ func TestFoldersSayWhatToDo(t *testing.T) {
 		if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, expected one with %q", err, want)
 		}
+	}
+	if _, err := Open(os.DevNull, Options{}); err == nil || !strings.Contains(err.Error(), os.DevNull+" is a device or a pipe") {
+		t.Errorf("a device gives %v", err)
 	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none.h5"), Options{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file gives %v", err)

@@ -74,8 +74,11 @@ func Open(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
+	switch {
+	case info.IsDir():
 		return nil, directoryError(path)
+	case !info.Mode().IsRegular():
+		return nil, notUsable("%s is a device or a pipe; save the model in a file first", path)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -83,7 +86,7 @@ func Open(path string, o Options) (*Model, error) {
 	}
 	m, err := Parse(b, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }
@@ -110,14 +113,13 @@ func directoryError(path string) error {
 		_, err := os.Stat(filepath.Join(path, name))
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	name := filepath.Base(path)
 	switch {
 	case has("saved_model.pb"), has("saved_model.pbtxt"):
-		return notUsable("%s is a SavedModel folder; save it as a file: python -c \"import tensorflow as tf; tf.keras.models.load_model('%s').save('model.keras')\" (TensorFlow 2.15 or older)", name, name)
+		return notUsable("%s is a SavedModel folder; save it as a file: python -c \"import tensorflow as tf; tf.keras.models.load_model('%s').save('model.keras')\" (TensorFlow 2.15 or older)", path, path)
 	case has("config.json") && has("model.weights.h5"):
-		return notUsable("%s is an unpacked .keras archive; pack metadata.json, config.json and model.weights.h5 into a zip file", name)
+		return notUsable("%s is an unpacked .keras archive; pack metadata.json, config.json and model.weights.h5 into a zip file", path)
 	}
-	return notUsable("%s is a folder, not a Keras file", name)
+	return notUsable("%s is a folder, not a Keras file", path)
 }
 
 // file is a Keras file, not converted yet.
