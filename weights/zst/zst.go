@@ -31,6 +31,13 @@ const (
 // ReadFile reads the model file at path: the compressed form or, told by its
 // content, a safetensors file as it is.
 func ReadFile(path string) (*weights.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("weights: %s is a device or a pipe; a model file is read whole", path)
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
@@ -59,6 +66,9 @@ func Decode(b []byte) (*weights.File, error) {
 // Unpack returns the safetensors file inside b: what `zstd -d` gives. It
 // demands a content size and a checksum, so that damage cannot pass.
 func Unpack(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, errors.New("weights: the file is empty")
+	}
 	var h zstd.Header
 	if err := h.Decode(b); err != nil {
 		if errors.Is(err, zstd.ErrMagicMismatch) {
@@ -76,6 +86,9 @@ func Unpack(b []byte) ([]byte, error) {
 	case h.FrameContentSize > maxContent || h.FrameContentSize > freeContent+maxRatio*uint64(len(b)):
 		return nil, fmt.Errorf("weights: %d bytes claim to unpack to %d; refused", len(b), h.FrameContentSize)
 	}
+	if n := frameSize(b, h.HeaderSize); n < len(b) {
+		return nil, fmt.Errorf("weights: %d bytes behind the zstd frame; a model file is one frame", len(b)-n)
+	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxMemory(max(h.FrameContentSize, minMemory)), zstd.WithDecoderMaxWindow(max(h.FrameContentSize, minMemory)))
 	if err != nil {
@@ -90,6 +103,25 @@ func Unpack(b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("weights: unpacks to %d bytes, its frame says %d", len(content), h.FrameContentSize)
 	}
 	return content, nil
+}
+
+// frameSize returns the length of the frame with a checksum that b begins with,
+// or something larger if b ends before it. A block has a header of 3 bytes, as
+// RFC 8878 has it in 3.1.1.2: the last one's bit 0 is set, type 1 is one byte
+// repeated size times.
+func frameSize(b []byte, header int) int {
+	const checksum = 4
+	for at := header; at+3 <= len(b); {
+		block := int(b[at]) | int(b[at+1])<<8 | int(b[at+2])<<16
+		last, kind, size := block&1 == 1, block>>1&3, block>>3
+		if kind == 1 {
+			size = 1
+		}
+		if at += 3 + size; last {
+			return at + checksum
+		}
+	}
+	return len(b) + 1
 }
 
 // cutOff says in words what the decoder reports as an unexpected end.

@@ -126,10 +126,19 @@ func TestForeignFilesAreNamed(t *testing.T) {
 		"skippable":           {0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0},
 		"content size":        {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58, 1, 0, 0},
 		"the file is cut off": encode(t)[:40],
+		"the file is empty":   {},
+		"2 bytes behind":      append(encode(t), "\r\n"...),
+		"bytes behind":        append(encode(t), encode(t)...),
 	} {
 		if _, err := Decode(b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
+	}
+}
+
+func TestDevicesAreNoModelFiles(t *testing.T) {
+	if _, err := ReadFile(os.DevNull); err == nil || !strings.Contains(err.Error(), os.DevNull+" is a device or a pipe") {
+		t.Errorf("got %v", err)
 	}
 }
 
