@@ -104,6 +104,7 @@ func TestWriteFileIsWholeOrNotThere(t *testing.T) {
 		},
 		"no folder":    func() error { return WriteFile(t.Context(), filepath.Join(dir, "no", "out"), put("x")) },
 		"a folder":     func() error { return WriteFile(t.Context(), dir, put("x")) },
+		"no name":      func() error { return WriteFile(t.Context(), "", put("x")) },
 		"below a file": func() error { return WriteFile(t.Context(), filepath.Join(path, "out"), put("x")) },
 	} {
 		if err := write(); err == nil {

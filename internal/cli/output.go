@@ -17,6 +17,9 @@ import (
 // and after ctx's end, path is what it was before and nothing else is left. A
 // path that is no regular file (a device, a pipe) is written to directly.
 func WriteFile(ctx context.Context, path string, write func(io.Writer) error) (err error) {
+	if path == "" {
+		return errors.New("the name of the output file is empty")
+	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // the link stays a link
 	}
