@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,8 +51,16 @@ inputs, some texts and, with --check, inputs with Keras' own outputs.`,
 		Args:              cli.Args("MODEL"),
 		ValidArgsFunction: cobra.FixedCompletions([]cobra.Completion{"h5", "hdf5", "keras"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.numWords < 0 || f.maxLen < 0 {
-				return cli.Usagef("--num-words and --maxlen are counts, at least 1")
+			for _, c := range []struct {
+				flag string
+				n    int
+			}{{"num-words", f.numWords}, {"maxlen", f.maxLen}} {
+				if cmd.Flags().Changed(c.flag) && c.n < 1 {
+					return cli.Usagef("--%s is %d, want at least 1", c.flag, c.n)
+				}
+			}
+			if cmd.Flags().Changed("labels") && len(f.labels) == 0 {
+				return cli.Usagef("--labels names no label")
 			}
 			for i := range f.labels {
 				f.labels[i] = strings.TrimSpace(f.labels[i])
@@ -80,10 +88,13 @@ inputs, some texts and, with --check, inputs with Keras' own outputs.`,
 }
 
 func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Writer) error {
+	if err := cli.KeepInputs(f.out, path, f.tokenizer, f.fitCSV, f.config, f.check); err != nil {
+		return err
+	}
 	var ko keras.Options
 	var err error
 	if f.config != "" {
-		if ko.Config, err = os.ReadFile(f.config); err != nil {
+		if ko.Config, err = cli.ReadFile(f.config); err != nil {
 			return err
 		}
 	}
@@ -92,6 +103,7 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		return err
 	}
 	o := convert.Options{
+		Path:       path,
 		Name:       modelName(path),
 		Converter:  "coldstream " + version(),
 		Cleaning:   f.clean,
@@ -101,22 +113,18 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		Truncating: f.truncating,
 		Labels:     f.labels,
 	}
-	if f.tokenizer != "" {
-		if o.Tokenizer, err = os.ReadFile(f.tokenizer); err != nil {
-			return err
-		}
+	if o.Tokenizer, err = input(f.tokenizer); err != nil {
+		return err
 	}
 	if f.fitCSV != "" {
 		o.Texts = csvTexts(ctx, f.fitCSV, f.textColumn)
 	}
-	if f.check != "" {
-		if o.Check, err = os.ReadFile(f.check); err != nil {
-			return err
-		}
+	if o.Check, err = input(f.check); err != nil {
+		return err
 	}
 	file, err := convert.Build(m, o)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	b, err := zst.Encode(file)
 	if err != nil {
@@ -143,11 +151,20 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		params += len(t.Data)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(len(b)))
-	for _, note := range m.Notes {
+	for _, note := range slices.Concat(m.Notes, convert.Doubts(file)) {
 		_, e := fmt.Fprintf(stdout, "note: %s\n", note)
 		err = errors.Join(err, e)
 	}
 	return err
+}
+
+// input reads the file that a flag names; nil if it names none.
+func input(path string) (*convert.Input, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := cli.ReadFile(path)
+	return &convert.Input{Path: path, Content: b}, err
 }
 
 // modelName is a file's name without folder and extensions.

@@ -126,7 +126,7 @@ func describeKeras(path, config string) (*description, error) {
 	var o keras.Options
 	if config != "" {
 		var err error
-		if o.Config, err = os.ReadFile(config); err != nil {
+		if o.Config, err = cli.ReadFile(config); err != nil {
 			return nil, err
 		}
 	}

@@ -15,15 +15,23 @@ import (
 	"coldstream/internal/pickle"
 	"coldstream/internal/sentiment"
 	"coldstream/internal/text"
+	"coldstream/lstm"
 	"coldstream/weights"
 )
 
+// Input is a file that was read.
+type Input struct {
+	Path    string // errors about the file begin with it
+	Content []byte
+}
+
 // Options is what a Keras file does not say.
 type Options struct {
+	Path      string // of the Keras file; errors about the model begin with it
 	Name      string // of the model
 	Converter string // the program, with its version
 
-	Tokenizer  []byte                   // content of a tokenizer file, JSON or pickle; nil = none
+	Tokenizer  *Input                   // a tokenizer file, JSON or pickle; nil = none
 	Texts      iter.Seq2[string, error] // texts to fit a vocabulary on, in place of Tokenizer; nil = none
 	Cleaning   string                   // "" = as the tokenizer file says; else a name that text.Cleaning knows
 	NumWords   int                      // 0 = as the tokenizer file says
@@ -32,11 +40,19 @@ type Options struct {
 	Truncating string                   // likewise
 
 	Labels []string // in the order of the outputs; nil = "0", "1", ...
-	Check  []byte   // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
+	Check  *Input   // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
 }
 
 // hasTokenizer reports whether a tokenizer is asked for.
 func (o *Options) hasTokenizer() bool { return o.Tokenizer != nil || o.Texts != nil }
+
+// about puts the file that an error is about in front of it.
+func about(path string, err error) error {
+	if err == nil || path == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
 
 // Build makes the model file of m. Its check vectors have been run.
 func Build(m *keras.Model, o Options) (*weights.File, error) {
@@ -50,13 +66,8 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 		SourceSHA256: m.SHA256,
 		Converter:    o.Converter,
 	}
-	if len(o.Labels) > 0 {
-		if m.NumClasses == 0 {
-			return nil, fmt.Errorf("%d labels are given, but the model's output is not one row of probabilities", len(o.Labels))
-		}
-		if _, err := sentiment.Labels(o.Labels, m.NumClasses); err != nil {
-			return nil, err
-		}
+	if err := checkLabels(m, o.Labels); err != nil {
+		return nil, about(o.Path, err)
 	}
 	if o.hasTokenizer() {
 		if err := setTokenizer(f, m, o); err != nil {
@@ -65,24 +76,37 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	} else if o.Cleaning != "" || o.NumWords != 0 || o.MaxLen != 0 || o.Padding != "" || o.Truncating != "" {
 		return nil, errors.New("cleaning, number of words, length and padding belong to a tokenizer, and none is given")
 	}
-	if err := addGoldens(f, m, o.Check); err != nil {
+	if err := addGoldens(f, m, o); err != nil {
 		return nil, err
 	}
 	if _, err := f.Verify(); err != nil {
-		return nil, err
+		return nil, about(o.Path, err)
 	}
 	return f, nil
+}
+
+// checkLabels makes sure that the labels fit the model's output.
+func checkLabels(m *keras.Model, labels []string) error {
+	if len(labels) == 0 {
+		return nil
+	}
+	if m.NumClasses == 0 {
+		return fmt.Errorf("%d labels are given, but the model's output is not one row of probabilities", len(labels))
+	}
+	_, err := sentiment.Labels(labels, m.NumClasses)
+	return err
 }
 
 // setTokenizer puts the tokenizer into f.
 func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 	if len(m.Inputs) != 1 || m.Inputs[0].VocabSize == 0 || len(m.Inputs[0].Shape) != 1 {
-		return errors.New("a tokenizer is given, but the model does not take one row of token ids")
+		return about(o.Path, errors.New("a tokenizer is given, but the model does not take one row of token ids"))
 	}
-	cfg, vocab, err := text.KerasConfig(), text.Vocab{}, error(nil)
+	cfg, vocab, source, err := text.KerasConfig(), text.Vocab{}, "", error(nil)
 	if o.Tokenizer != nil {
-		if cfg, vocab, err = parseTokenizer(o.Tokenizer); err != nil {
-			return err
+		source = o.Tokenizer.Path
+		if cfg, vocab, err = parseTokenizer(o.Tokenizer.Content); err != nil {
+			return about(source, err)
 		}
 	}
 	if o.Cleaning != "" {
@@ -100,14 +124,49 @@ func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 		cfg.Truncating = o.Truncating
 	}
 	if cfg.MaxLen, err = length(m.Inputs[0].Shape[0], o.MaxLen, cfg.MaxLen); err != nil {
-		return err
+		return about(o.Path, err)
 	}
 	if o.Texts != nil {
 		if vocab, err = fit(cfg, o.Texts); err != nil {
 			return err
 		}
 	}
-	return sentiment.SetTokenizer(f, cfg, vocab)
+	if err := sentiment.SetTokenizer(f, cfg, vocab); err != nil {
+		return about(source, err)
+	}
+	if !hasWords(cfg, f.Vocab) {
+		return about(source, errors.New("the tokenizer gives no word an id, so that all texts would be the same to the model"))
+	}
+	return nil
+}
+
+// hasWords reports whether a vocabulary has a word beside the one for unknown
+// words.
+func hasWords(cfg text.Config, v weights.Vocab) bool {
+	for i := range len(v.Offsets) - 1 {
+		word := string(v.Bytes[v.Offsets[i]:v.Offsets[i+1]])
+		if word != "" && (cfg.OOVToken == nil || word != *cfg.OOVToken) {
+			return true
+		}
+	}
+	return false
+}
+
+// Doubts returns what is allowed in f and yet seldom meant, one sentence each.
+func Doubts(f *weights.File) []string {
+	if f.Tokenizer == "" {
+		return nil
+	}
+	ids := len(f.Vocab.Offsets) - 1
+	for _, n := range f.Graph.Nodes {
+		if n.Op != lstm.OpEmbedding || len(n.Params) == 0 {
+			continue
+		}
+		if rows := f.Params[n.Params[0]].Shape[0]; rows/2 >= ids {
+			return []string{fmt.Sprintf("the tokenizer gives ids up to %d, and layer %q (Embedding) has rows for %d; make sure that it is the model's own tokenizer", ids-1, n.Name, rows)}
+		}
+	}
+	return nil
 }
 
 // length returns the number of ids in a row: what the model's input fixes, what
@@ -129,7 +188,10 @@ func length(model, asked, file int) (int, error) {
 // parseTokenizer reads a tokenizer file: JSON or, told by its content, a pickle.
 func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
-	if len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '"') {
+	switch {
+	case len(trimmed) == 0:
+		return text.Config{}, text.Vocab{}, errors.New("tokenizer: the file is empty")
+	case bytes.IndexByte([]byte(`{["`), trimmed[0]) >= 0:
 		return text.ParseJSON(trimmed)
 	}
 	p, err := pickle.Tokenizer(b)

@@ -50,8 +50,28 @@ func kerasModel(length int) *keras.Model {
 // tokenizer knows words a to e as ids 1 to 5.
 const tokenizer = `{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}`
 
+func file(content string) *Input { return &Input{Path: "f", Content: []byte(content)} }
+
+// TestSmallTokenizersAreDoubted: a tokenizer that leaves most of the Embedding
+// unused is another model's, as a rule.
+func TestSmallTokenizersAreDoubted(t *testing.T) {
+	for content, want := range map[string]string{
+		tokenizer:                  "",
+		`{"a": 1, "b": 2, "c": 3}`: "",
+		`{"a": 1, "b": 2}`:         `the tokenizer gives ids up to 2, and layer "e" (Embedding) has rows for 6`,
+	} {
+		f, err := Build(kerasModel(4), Options{Tokenizer: file(content)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(Doubts(f), "; "); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: got %q, want %q", content, got, want)
+		}
+	}
+}
+
 func TestBuiltFileAnswersAndVerifies(t *testing.T) {
-	f, err := Build(kerasModel(4), Options{Name: "m", Tokenizer: []byte(tokenizer), Labels: []string{"x", "y", "z"}})
+	f, err := Build(kerasModel(4), Options{Name: "m", Tokenizer: file(tokenizer), Labels: []string{"x", "y", "z"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,18 +102,23 @@ func TestRefusals(t *testing.T) {
 		o      Options
 		want   string
 	}{
-		{"too few labels", 4, Options{Labels: []string{"a", "b"}}, "2 labels for a model that tells 3 apart"},
-		{"tokenizer too large", 4, Options{Tokenizer: []byte(`{"a": 1, "b": 2, "f": 6}`)}, "ids up to 6, but layer \"e\" (Embedding) has only 6 rows"},
-		{"not a tokenizer", 4, Options{Tokenizer: []byte("\x89PNG\r\n\x1a\n")}, "neither JSON nor a pickle"},
-		{"empty tokenizer", 4, Options{Tokenizer: []byte{}}, "neither JSON nor a pickle"},
-		{"broken JSON", 4, Options{Tokenizer: []byte(`{"a":`)}, "tokenizer: "},
-		{"other length", 4, Options{Tokenizer: []byte(tokenizer), MaxLen: 5}, "length 5 is asked for, but the model takes rows of 4 ids"},
-		{"no length", -1, Options{Tokenizer: []byte(tokenizer)}, "--maxlen"},
-		{"unknown cleaning", 4, Options{Tokenizer: []byte(tokenizer), Cleaning: "soap"}, `"soap"`},
+		{"too few labels", 4, Options{Labels: []string{"a", "b"}}, "m.h5: sentiment: 2 labels for a model that tells 3 apart"},
+		{"tokenizer too large", 4, Options{Tokenizer: file(`{"a": 1, "b": 2, "f": 6}`)}, "f: sentiment: the tokenizer gives ids up to 6, but layer \"e\" (Embedding) has only 6 rows"},
+		{"not a tokenizer", 4, Options{Tokenizer: file("\x89PNG\r\n\x1a\n")}, "f: tokenizer: neither JSON nor a pickle"},
+		{"empty tokenizer", 4, Options{Tokenizer: file(" \n")}, "f: tokenizer: the file is empty"},
+		{"a list", 4, Options{Tokenizer: file("[1,2]")}, "f: tokenizer: neither Tokenizer.to_json() of Keras nor a word_index"},
+		{"no words", 4, Options{Tokenizer: file("{}")}, "f: the tokenizer gives no word an id"},
+		{"no words below the limit", 4, Options{Tokenizer: file(tokenizer), NumWords: 1}, "f: the tokenizer gives no word an id"},
+		{"no texts", 4, Options{Texts: texts(nil)}, "the tokenizer gives no word an id"},
+		{"broken JSON", 4, Options{Tokenizer: file(`{"a":`)}, "tokenizer: "},
+		{"other length", 4, Options{Tokenizer: file(tokenizer), MaxLen: 5}, "m.h5: length 5 is asked for, but the model takes rows of 4 ids"},
+		{"no length", -1, Options{Tokenizer: file(tokenizer)}, "--maxlen"},
+		{"unknown cleaning", 4, Options{Tokenizer: file(tokenizer), Cleaning: "soap"}, `"soap"`},
 		{"length without tokenizer", 4, Options{MaxLen: 4}, "none is given"},
 		{"broken texts", 4, Options{Texts: texts(errors.New("unreadable"), "a")}, "unreadable"},
 	} {
-		if _, err := Build(kerasModel(c.length), c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		c.o.Path = "m.h5"
+		if _, err := Build(kerasModel(c.length), c.o); err == nil || !strings.Contains(err.Error(), c.want) || strings.HasPrefix(err.Error(), "m.h5: f: ") {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -140,10 +165,10 @@ func TestCheckVectorsOfKeras(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := out[0]
-	check := func(p []float32, texts string) []byte {
-		return fmt.Appendf(nil, `{"rows":1,%s"inputs":[{"kind":"ids","shape":[2],"data":[1,2]}],"outputs":[{"shape":[3],"data":[%v,%v,%v]}],"more":{}}`, texts, p[0], p[1], p[2])
+	check := func(p []float32, texts string) *Input {
+		return file(fmt.Sprintf(`{"rows":1,%s"inputs":[{"kind":"ids","shape":[2],"data":[1,2]}],"outputs":[{"shape":[3],"data":[%v,%v,%v]}],"more":{}}`, texts, p[0], p[1], p[2]))
 	}
-	f, err := Build(m, Options{Tokenizer: []byte(tokenizer), Check: check(p, `"texts":["a b"],`)})
+	f, err := Build(m, Options{Tokenizer: file(tokenizer), Check: check(p, `"texts":["a b"],`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,17 +177,17 @@ func TestCheckVectorsOfKeras(t *testing.T) {
 	}
 	off := []float32{p[0] + 1e-5, p[1], p[2]}
 	for name, c := range map[string]struct {
-		check []byte
+		check *Input
 		want  string
 	}{
 		"other numbers":   {check(off, ""), "from the check vectors"},
 		"other ids":       {check(p, `"texts":["a c"],`), "the tokenizer turns text 0 into [1 3], Keras made it [1 2]"},
-		"not JSON":        {[]byte("x"), "check vectors: "},
-		"missing numbers": {[]byte(`{"rows":2,"inputs":[{"kind":"ids","shape":[2],"data":[1,2]}],"outputs":[{"shape":[],"data":[1,2]}]}`), "2 numbers for 2 rows of shape [2]"},
-		"wrong shape":     {[]byte(`{"rows":1,"inputs":[{"kind":"ids","shape":[3],"data":[1,2,2]}],"outputs":[{"shape":[3],"data":[1,2,2]}]}`), "check vector 0"},
-		"no rows":         {[]byte(`{"inputs":[]}`), "rows is missing"},
+		"not JSON":        {file("x"), "check vectors: "},
+		"missing numbers": {file(`{"rows":2,"inputs":[{"kind":"ids","shape":[2],"data":[1,2]}],"outputs":[{"shape":[],"data":[1,2]}]}`), "2 numbers for 2 rows of shape [2]"},
+		"wrong shape":     {file(`{"rows":1,"inputs":[{"kind":"ids","shape":[3],"data":[1,2,2]}],"outputs":[{"shape":[3],"data":[1,2,2]}]}`), "check vector 0"},
+		"no rows":         {file(`{"inputs":[]}`), "rows is missing"},
 	} {
-		if _, err := Build(kerasModel(2), Options{Tokenizer: []byte(tokenizer), Check: c.check}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Build(kerasModel(2), Options{Tokenizer: file(tokenizer), Check: c.check}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}

@@ -35,23 +35,23 @@ var checkTexts = []string{
 // addGoldens puts check vectors into f: Keras' own where there are some, and
 // this engine's for texts and for random inputs, which show later that the file
 // is whole and the engine the same.
-func addGoldens(f *weights.File, m *keras.Model, check []byte) error {
-	if check != nil {
-		g, err := ParseCheck(check)
+func addGoldens(f *weights.File, m *keras.Model, o Options) error {
+	if o.Check != nil {
+		g, err := ParseCheck(o.Check.Content)
 		if err != nil {
-			return fmt.Errorf("check vectors: %w", err)
+			return about(o.Check.Path, fmt.Errorf("check vectors: %w", err))
 		}
 		if g.Origin == "" {
 			g.Origin = "keras " + m.KerasVersion
 		}
 		if err := sameIDs(f, &g); err != nil {
-			return fmt.Errorf("check vectors: %w", err)
+			return about(o.Check.Path, fmt.Errorf("check vectors: %w", err))
 		}
 		f.Goldens = append(f.Goldens, g)
 	}
 	engine, err := lstm.New(f.Graph, f.Params, lstm.Options{})
 	if err != nil {
-		return err
+		return about(o.Path, err)
 	}
 	made := []weights.Golden{randomGolden(m)}
 	if f.Tokenizer != "" {
@@ -59,12 +59,12 @@ func addGoldens(f *weights.File, m *keras.Model, check []byte) error {
 		if c, err := sentiment.New(f, 1); err == nil {
 			made = append(made, textGolden(c))
 		} else if len(f.Labels) > 0 {
-			return err
+			return about(o.Path, err)
 		}
 	}
 	for i := range made {
 		if err := made[i].Compute(engine); err != nil {
-			return err
+			return about(o.Path, err)
 		}
 	}
 	f.Goldens = append(f.Goldens, made...)
