@@ -57,6 +57,9 @@ input: row, id (with --id-column), label, predicted, score and the probabilities
 }
 
 func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate.Options) (*evaluate.Result, error) {
+	if err := cli.KeepInputs(predictions, model, csv); err != nil {
+		return nil, err
+	}
 	c, err := loadClassifier(model)
 	if err != nil {
 		return nil, err
@@ -67,8 +70,7 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 	}
 	defer f.Close()
 	var r *evaluate.Result
-	measure := func(w io.Writer) error {
-		o.Predictions = w
+	measure := func() error {
 		var err error
 		if r, err = evaluate.Run(ctx, c, f, o); ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -78,11 +80,30 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 		return nil
 	}
 	if predictions == "" {
-		err = measure(nil)
-	} else {
-		err = cli.WriteFile(ctx, predictions, measure)
+		return r, measure()
 	}
+	err = cli.WriteFile(ctx, predictions, func(w io.Writer) error {
+		table := &watched{w: w}
+		o.Predictions = table
+		err := measure()
+		if table.err != nil {
+			return table.err // which is not about the CSV file
+		}
+		return err
+	})
 	return r, err
+}
+
+// watched keeps the error of a writer.
+type watched struct {
+	w   io.Writer
+	err error
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	w.err = err
+	return n, err
 }
 
 // writeEvaluation prints the figures.

@@ -31,6 +31,9 @@ net/http, which starts sooner.`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			if err := cli.KeepInputs(out, model); err != nil {
+				return err
+			}
 			f, err := loadModel(model)
 			if err != nil {
 				return err

@@ -110,6 +110,10 @@ func predictLines(ctx context.Context, r io.Reader, p predictor, progress *cli.P
 	done, pending := 0, 0 // lines answered, lines taken
 	flush := func() error {
 		bad, err := p.flush()
+		var output *outputError
+		if errors.As(err, &output) {
+			return output.err
+		}
 		if err != nil {
 			return lineError(done+bad, err)
 		}
@@ -149,6 +153,11 @@ func predictLines(ctx context.Context, r io.Reader, p predictor, progress *cli.P
 		}
 	}
 }
+
+// outputError is an error about the answers' way out, not about a line.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return e.err.Error() }
 
 // lineError names the line with the index.
 func lineError(index int, err error) error { return fmt.Errorf("line %d: %w", index+1, err) }
@@ -227,8 +236,10 @@ func (p *textPredictor) flush() (int, error) {
 		p.out = append(p.out, "}\n"...)
 	}
 	p.texts = p.texts[:0]
-	_, err = p.w.Write(p.out)
-	return 0, err
+	if _, err = p.w.Write(p.out); err != nil {
+		return 0, &outputError{err}
+	}
+	return 0, nil
 }
 
 // appendRow appends a line of the table: columns are as wide as the labels in
@@ -273,7 +284,7 @@ func (p *rowPredictor) flush() (bad int, err error) {
 	p.out, bad, err = p.m.Append(p.out[:0], p.rows)
 	p.rows = p.rows[:0]
 	if _, writeErr := p.w.Write(p.out); writeErr != nil {
-		return bad, writeErr
+		return bad, &outputError{writeErr}
 	}
 	return bad, err
 }
