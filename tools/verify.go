@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,10 @@ that were not sent by this producer are counted and pass.`,
 			defer f.Close()
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "verifying", -1)
 			defer progress.Done()
-			v, err := report.Verify(f, objects)
+			v, err := report.Verify(cmd.Context(), f, objects)
+			if cmd.Context().Err() != nil {
+				return context.Cause(cmd.Context())
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", sent, err)
 			}

@@ -282,7 +282,7 @@ func (r *run) read() error {
 			return "", err
 		}
 		defer sent.Close()
-		if r.sum.Verification, err = report.Verify(sent, objects); err != nil {
+		if r.sum.Verification, err = report.Verify(context.Background(), sent, objects); err != nil {
 			return "", err
 		}
 		r.sum.Results = r.sum.Verification.Results

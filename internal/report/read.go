@@ -141,6 +141,10 @@ func (r *reader) object(objects fs.FS, path string) error {
 			continue
 		}
 		l, err := r.line(lines.Bytes())
+		if err != nil && lines.Err() != nil {
+			n-- // the line is what was read before the object broke
+			break
+		}
 		if err != nil {
 			r.bad(path, n, err.Error())
 			continue

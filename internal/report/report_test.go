@@ -3,12 +3,16 @@ package report
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 )
 
 // scored is a delivered line.
@@ -85,7 +89,7 @@ func TestVerifyComparesMultisets(t *testing.T) {
 	all := scored("1", "Positive") + scored("1", "Positive") + scored("1", "Positive") + scored("2", "Negative") +
 		strings.Replace(scored("3", "Neutral"), `"3"`, "3", 1) + scored("9", "Neutral") + strings.Replace(scored("", "Neutral"), `"id":"",`, "", 1) +
 		failed(`{"id":"5","text":"x"}`) + failed("plain")
-	v, err := Verify(sent, fstest.MapFS{"a": {Data: []byte(all)}})
+	v, err := Verify(t.Context(), sent, fstest.MapFS{"a": {Data: []byte(all)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,21 +104,51 @@ func TestVerifyComparesMultisets(t *testing.T) {
 func TestVerifyIsContentWhenAllArrived(t *testing.T) {
 	sent := "{\"id\":\"1\"}\n{\"id\":\"1\"}\n{\"id\":\"2\"}\n"
 	objects := fstest.MapFS{"a": {Data: []byte(scored("2", "Neutral") + scored("1", "Neutral"))}, "b": {Data: []byte(scored("1", "Neutral"))}}
-	v, err := Verify(strings.NewReader(sent), objects)
+	v, err := Verify(t.Context(), strings.NewReader(sent), objects)
 	if err != nil || !v.OK() {
 		t.Fatalf("got %+v, %v", v, err)
 	}
 	objects["c"] = &fstest.MapFile{Data: []byte("torn{")}
-	if v, err = Verify(strings.NewReader(sent), objects); err != nil || v.OK() {
+	if v, err = Verify(t.Context(), strings.NewReader(sent), objects); err != nil || v.OK() {
 		t.Errorf("a line that cannot be read was passed over: %+v, %v", v, err)
 	}
 }
 
 func TestVerifyRefusesOddSentFiles(t *testing.T) {
 	for in, want := range map[string]string{"": "no sent ids", "{\"id\":\"1\"}\nx\n": "line 2: not a JSON object", "{\"text\":\"1\"}\n": "line 1: no id", "{\"id\":\"\"}\n": "line 1: no id"} {
-		if _, err := Verify(strings.NewReader(in), fstest.MapFS{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Verify(t.Context(), strings.NewReader(in), fstest.MapFS{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", in, err, want)
 		}
+	}
+}
+
+// TestBrokenInputIsNoBadLine: what was read of a line before the input broke is
+// not blamed.
+func TestBrokenInputIsNoBadLine(t *testing.T) {
+	broken := errors.New("broken")
+	sent := io.MultiReader(strings.NewReader("{\"id\":\"1\"}\n{\"id\":"), iotest.ErrReader(broken))
+	if _, err := Verify(t.Context(), sent, fstest.MapFS{}); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z.Write([]byte(scored("1", "Positive") + scored("2", "Positive")))
+	z.Close()
+	r, err := Read(fstest.MapFS{"a": {Data: b.Bytes()[:b.Len()-30]}}, nil)
+	if err != nil || r.Scored != 1 || len(r.BadList) != 1 || r.BadList[0].String() != "a, line 2: unexpected EOF" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+func TestVerifyEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	objects := fstest.MapFS{"a": {Data: []byte(scored("1", "Neutral"))}}
+	if _, err := Verify(ctx, strings.NewReader("{\"id\":\"1\"}\n"), objects); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 

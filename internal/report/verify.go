@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func (v *Verification) OK() bool {
 // Verify reads the sent ids, one JSON object with "id" per line, and the
 // objects, and compares them. Posts that were received but never sent are
 // counted, not complained about: a directory may hold several runs.
-func Verify(sent io.Reader, objects fs.FS) (*Verification, error) {
+func Verify(ctx context.Context, sent io.Reader, objects fs.FS) (*Verification, error) {
 	wanted := make(map[string]int)
 	v := new(Verification)
 	lines := bufio.NewScanner(sent)
@@ -56,6 +57,9 @@ func Verify(sent io.Reader, objects fs.FS) (*Verification, error) {
 			ID json.RawMessage `json:"id"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &post); err != nil {
+			if lines.Err() != nil { // and the line is what was read before it
+				return nil, lines.Err()
+			}
 			return nil, fmt.Errorf("line %d: not a JSON object: %w", n, err)
 		}
 		id := scalar(post.ID)
@@ -84,7 +88,7 @@ func Verify(sent io.Reader, objects fs.FS) (*Verification, error) {
 		default:
 			got[l.ID]++
 		}
-		return nil
+		return ctx.Err()
 	})
 	if err != nil {
 		return nil, err
