@@ -76,16 +76,23 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 		return err
 	}
 	defer src.Close()
-	to, closeTarget, err := f.target(ctx, cmd.OutOrStdout())
+	files := cli.NewLines(f.posts.File)
+	defer func() { err = errors.Join(err, files.Close()) }()
+	to, err := f.target(ctx, files, cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
-	o, closeDeadLetters := f.posts.Deliver()
+	o, err := f.posts.Deliver(files)
+	if err != nil {
+		return err
+	}
 	o.MaxRetryTime = f.maxRetryTime
-	closeSent := func() error { return nil }
 	if f.sent != "" {
-		list := deliver.NewFile(f.sent)
-		o.Accepted, closeSent = deliver.ListIDs(list), list.Close
+		list, err := files.Open(f.sent)
+		if err != nil {
+			return err
+		}
+		o.Accepted = deliver.ListIDs(list)
 	}
 	progress := cli.NewProgress(cmd.ErrOrStderr(), "sending", f.posts.Total())
 	defer progress.Done()
@@ -100,7 +107,7 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 	}
 	start := time.Now()
 	counts, err := deliver.Run(ctx, src, to, o)
-	err = errors.Join(err, closeTarget(), closeSent(), closeDeadLetters())
+	err = errors.Join(err, files.Close())
 	progress.Done()
 	if err != nil {
 		return fmt.Errorf("%w (%v)", err, counts)
@@ -113,28 +120,29 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 }
 
 // target opens what --to names.
-func (f *flags) target(ctx context.Context, stdout io.Writer) (to deliver.Putter, done func() error, err error) {
-	done = func() error { return nil }
+func (f *flags) target(ctx context.Context, files *cli.Lines, stdout io.Writer) (deliver.Putter, error) {
 	for _, c := range []struct{ flag, value, target string }{{"stream", f.stream, "firehose"}, {"out", f.out, "file"}} {
 		if c.value == "" && f.to == c.target {
-			return nil, nil, cli.Usagef("--to %s needs --%s", c.target, c.flag)
+			return nil, cli.Usagef("--to %s needs --%s", c.target, c.flag)
 		}
 		if c.value != "" && f.to != c.target {
-			return nil, nil, cli.Usagef("--%s belongs to --to %s, not %s", c.flag, c.target, f.to)
+			return nil, cli.Usagef("--%s belongs to --to %s, not %s", c.flag, c.target, f.to)
 		}
 	}
 	switch f.to {
 	case "stdout":
-		return deliver.NewWriter(stdout), done, nil
+		return deliver.NewWriter(stdout), nil
 	case "file":
-		file := deliver.NewFile(f.out)
-		return deliver.NewWriter(file), file.Close, nil
+		file, err := files.Open(f.out)
+		if err != nil {
+			return nil, err
+		}
+		return deliver.NewWriter(file), nil
 	}
 	// The SDK's own log lines would stand beside the one that says what failed.
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	stream, err := awsfirehose.New(ctx, cfg, f.stream)
-	return stream, done, err
+	return awsfirehose.New(ctx, cfg, f.stream)
 }

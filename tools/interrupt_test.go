@@ -171,6 +171,31 @@ func TestInterruptedEvaluationLeavesNoFile(t *testing.T) {
 	}
 }
 
+// TestInterruptedVerificationBlamesNoLine interrupts while the list of ids, a
+// pipe, has come to the middle of a line.
+func TestInterruptedVerificationBlamesNoLine(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no named pipes in the file system")
+	}
+	sent := filepath.Join(t.TempDir(), "sent")
+	if err := syscall.Mkfifo(sent, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "verify", "--sent", sent, "--received", t.TempDir())
+	w, err := os.OpenFile(sent, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	// What is more than a pipe holds (64 KiB) has been read in part when the
+	// write returns.
+	if _, err := io.WriteString(w, strings.Repeat(`{"id":"1"}`+"\n", 20_000)+`{"id":`); err != nil {
+		t.Fatal(err)
+	}
+	p.interrupt()
+	p.ends(130, "coldstream verify: interrupted")
+}
+
 // TestInterruptedPackagingLeavesNoFile interrupts the build of the function.
 func TestInterruptedPackagingLeavesNoFile(t *testing.T) {
 	if testing.Short() {
@@ -210,7 +235,7 @@ func TestInterruptedPipelineDeliversWhatItTook(t *testing.T) {
 		}
 	}
 	p.interrupt()
-	p.ends(130, "coldstream pipeline: interrupted (2 received = 2 delivered); 2 records are in objects")
+	p.ends(130, "coldstream pipeline: interrupted (2 received = 2 delivered); 2 records delivered to objects")
 	verify := exec.Command("coldstream", "verify", "--sent", "sent.jsonl", "--received", "objects")
 	verify.Dir = p.Dir
 	if out, err := verify.CombinedOutput(); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 func newPipeline() *cobra.Command {
-	var model, addr string
+	var model, addr, sent string
 	var serve bool
 	var posts cli.Posts
 	var o pipeline.Options
@@ -54,11 +54,23 @@ the stream; it sends no posts of its own unless --source or --file is given.`,
 				defer src.Close()
 				o.Source = src
 			}
-			var closeDeadLetters func() error
-			o.Deliver, closeDeadLetters = posts.Deliver()
-			defer func() { err = errors.Join(err, closeDeadLetters()) }()
 			if o.Out == "" {
 				o.Out = filepath.Join(os.TempDir(), "coldstream-objects-"+time.Now().Format("20060102-150405.000"))
+			}
+			for _, path := range []string{sent, posts.DeadLetter} {
+				if path != "" && isInside(o.Out, path) {
+					return fmt.Errorf("%s is inside %s, which is to hold the objects and nothing else", path, o.Out)
+				}
+			}
+			files := cli.NewLines(model, posts.File)
+			defer func() { err = errors.Join(err, files.Close()) }()
+			if o.Deliver, err = posts.Deliver(files); err != nil {
+				return err
+			}
+			if sent != "" {
+				if o.Sent, err = files.Open(sent); err != nil {
+					return err
+				}
 			}
 			if serve {
 				o.Serve = func(ctx context.Context, e pipeline.Endpoint) error { return serveUntilInterrupted(ctx, w, e) }
@@ -70,11 +82,25 @@ the stream; it sends no posts of its own unless --source or --file is given.`,
 	posts.AddTo(cmd, "sample", "sample", "file", "stdin")
 	fs := cmd.Flags()
 	fs.StringVar(&o.Out, "out", "", "`DIR` for the delivered objects, empty or not there yet (default: a new temporary one)")
-	fs.StringVar(&o.Sent, "sent", "", "`FILE` for the ids of the accepted posts, for coldstream verify")
+	fs.StringVar(&sent, "sent", "", "`FILE` for the ids of the accepted posts, for coldstream verify")
 	cli.Choice(cmd, &o.Runtime, "runtime", "aws", "Runtime API client of the function", bundle.Runtimes...)
 	fs.BoolVar(&serve, "serve", false, "keep the endpoint up until Ctrl-C")
 	fs.StringVar(&addr, "addr", "127.0.0.1:0", "`ADDRESS` of the endpoint; port 0 is any free one")
 	return cmd
+}
+
+// isInside reports whether path lies in the folder dir.
+func isInside(dir, path string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // runPipeline runs it and prints the stages as they end, then the results.
@@ -103,7 +129,7 @@ func runPipeline(ctx context.Context, w, stderr io.Writer, o pipeline.Options, t
 	progress.Done()
 	if err != nil {
 		if s != nil && s.Stream.Objects+s.Stream.ErrorObjects > 0 {
-			err = fmt.Errorf("%w; %d records are in %s", err, s.Stream.Delivered+s.Stream.FailedDelivered, o.Out)
+			err = fmt.Errorf("%w; %s delivered to %s", err, report.Count(int(s.Stream.Delivered+s.Stream.FailedDelivered), "record"), o.Out)
 		}
 		return err
 	}

@@ -66,18 +66,20 @@ func (p *Posts) Open(ctx context.Context, cmd *cobra.Command) (source.Source, er
 }
 
 // Deliver returns the part of the delivery's options that the flags say. The
-// returned function closes the dead-letter file.
-func (p *Posts) Deliver() (o deliver.Options, done func() error) {
+// dead letters are one of the files.
+func (p *Posts) Deliver(files *Lines) (o deliver.Options, err error) {
 	o.Count = p.Count
 	if want := p.Lang; want != "" {
 		o.Filter = func(post source.Post) bool { return post.Lang == "" || sameLanguage(post.Lang, want) }
 	}
-	done = func() error { return nil }
 	if p.DeadLetter != "" {
-		f := deliver.NewFile(p.DeadLetter)
-		o.DeadLetter, done = deliver.WriteDeadLetters(f), f.Close
+		f, err := files.Open(p.DeadLetter)
+		if err != nil {
+			return o, err
+		}
+		o.DeadLetter = deliver.WriteDeadLetters(f)
 	}
-	return o, done
+	return o, nil
 }
 
 // Total is how many posts are to be expected, -1 if that is not known.

@@ -300,6 +300,32 @@ func TestEncodeIsOneLineOfJSON(t *testing.T) {
 	}
 }
 
+func TestOpenedFilesWithoutLinesAreAsBefore(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, []byte("old"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{old, filepath.Join(dir, "new")} {
+		f := NewFile(path)
+		if err := f.Open(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if b, _ := os.ReadFile(old); string(b) != "old" || len(entries) != 1 {
+		t.Errorf("the old file holds %q, there are %v, %v", b, entries, err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "no", "file")} {
+		if err := NewFile(path).Open(); err == nil {
+			t.Errorf("%s could be opened", path)
+		}
+	}
+}
+
 func TestFileIsUntouchedUntilTheFirstWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.jsonl")
 	if err := os.WriteFile(path, []byte("old"), 0o666); err != nil {

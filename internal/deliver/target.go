@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"coldstream/internal/jsonscan"
@@ -61,29 +62,46 @@ func (t *writer) Put(_ context.Context, records []Record) ([]Refusal, error) {
 }
 
 // File is a file of whole lines: what a failed write left of a batch is cut off
-// again. It is created, or emptied, by the first write, so a run that fails
-// before that leaves everything as it was.
+// again. It is emptied by the first write, so a run that fails before that
+// leaves everything as it was.
 type File struct {
-	path string
-	f    *os.File
-	size int64
+	path  string
+	f     *os.File
+	made  bool // by Open
+	begun bool // the old content is gone
+	size  int64
 }
 
 // NewFile returns a File at path.
 func NewFile(path string) *File { return &File{path: path} }
 
+// Open makes sure that lines can be written, before there are any. A file that
+// it had to create and that gets no lines is removed by Close.
+func (t *File) Open() error {
+	_, err := os.Lstat(t.path)
+	t.made = errors.Is(err, fs.ErrNotExist)
+	t.f, err = os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE, 0o666)
+	return err
+}
+
 // Write appends whole lines.
 func (t *File) Write(lines []byte) (int, error) {
 	if t.f == nil {
-		f, err := os.Create(t.path)
-		if err != nil {
+		if err := t.Open(); err != nil {
 			return 0, err
 		}
-		t.f = f
 	}
+	info, statErr := t.f.Stat()
+	regular := statErr == nil && info.Mode().IsRegular()
+	if !t.begun && regular {
+		if err := t.f.Truncate(0); err != nil {
+			return 0, err
+		}
+	}
+	t.begun = true
 	n, err := t.f.Write(lines)
 	if err != nil {
-		if info, statErr := t.f.Stat(); statErr == nil && info.Mode().IsRegular() {
+		if regular {
 			err = errors.Join(err, t.f.Truncate(t.size))
 		}
 		return 0, err
@@ -96,6 +114,9 @@ func (t *File) Write(lines []byte) (int, error) {
 func (t *File) Close() error {
 	if t.f == nil {
 		return nil
+	}
+	if t.made && !t.begun {
+		return errors.Join(t.f.Close(), os.Remove(t.path))
 	}
 	info, err := t.f.Stat()
 	if err == nil && info.Mode().IsRegular() {

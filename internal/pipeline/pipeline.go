@@ -43,8 +43,8 @@ type Options struct {
 	Source  source.Source   // nil = only what others send
 	Deliver deliver.Options // Count, Filter, DeadLetter and Progress are the caller's
 
-	Out  string // directory for the objects; empty or not there yet
-	Sent string // file for the ids of the accepted posts, one JSON object per line; "" = none
+	Out  string    // directory for the objects; empty or not there yet
+	Sent io.Writer // gets the ids of the accepted posts, one JSON object per line; nil = none
 
 	// Serve, when set, is called once the endpoint is up and the source has been
 	// sent; the run goes on until it returns.
@@ -232,10 +232,8 @@ func (r *run) send(ctx context.Context, s *system) error {
 		// The list for the check at the end; the caller's own is a copy of it.
 		ids := deliver.NewFile(filepath.Join(r.tmp, "sent.jsonl"))
 		lists := []io.Writer{ids}
-		var own *deliver.File
-		if r.Sent != "" {
-			own = deliver.NewFile(r.Sent)
-			lists = append(lists, own)
+		if r.Sent != nil {
+			lists = append(lists, r.Sent)
 		}
 		o := r.Deliver
 		o.Accepted = deliver.ListIDs(lists...)
@@ -244,11 +242,7 @@ func (r *run) send(ctx context.Context, s *system) error {
 		o.MinDelay, o.MaxDelay, o.Linger = 10*time.Millisecond, 500*time.Millisecond, 100*time.Millisecond
 		o.MaxRetryTime = drainTime
 		r.sum.Deliver, err = deliver.Run(ctx, r.Source, to, o)
-		err = errors.Join(err, ids.Close())
-		if own != nil {
-			err = errors.Join(err, own.Close())
-		}
-		if err != nil {
+		if err = errors.Join(err, ids.Close()); err != nil {
 			return "", fmt.Errorf("%w (%v)", err, r.sum.Deliver)
 		}
 		return fmt.Sprintf("sent %s in %s", report.Count(r.sum.Deliver.Delivered, "post"), report.Count(r.sum.Deliver.Requests, "request")), nil
