@@ -19,8 +19,12 @@ import (
 )
 
 // chunk is how many texts are labelled in one call of the engine: enough for
-// its batched paths, small enough that buffers stay in the low megabytes.
-const chunk = 512
+// its batched paths, small enough that buffers stay in the low megabytes. Where
+// rows are so long that their ids would be more than chunkIDs it is fewer.
+const (
+	chunk    = 512
+	chunkIDs = 1 << 20
+)
 
 // Classifier labels texts. It is safe for concurrent use.
 type Classifier struct {
@@ -30,6 +34,7 @@ type Classifier struct {
 	tokenizer *text.Tokenizer
 	model     *lstm.Model
 	maxLen    int
+	chunk     int  // texts in one call of the engine
 	outputs   int  // values the model gives for a text
 	sigmoid   bool // one output: the probability of the second label
 	threads   int
@@ -84,6 +89,7 @@ func build(f *weights.File, threads int, o lstm.Options) (*Classifier, error) {
 	if c.maxLen <= 0 {
 		return nil, errors.New("sentiment: the tokenizer names no length; convert the model with --maxlen")
 	}
+	c.chunk = max(1, min(chunk, chunkIDs/c.maxLen))
 	if len(f.Graph.Inputs) != 1 || len(f.Graph.Outputs) != 1 {
 		return nil, fmt.Errorf("sentiment: the model has %d inputs and %d outputs, want one of each; predict with --input ids or values", len(f.Graph.Inputs), len(f.Graph.Outputs))
 	}
@@ -153,8 +159,8 @@ func (c *Classifier) Name() string { return c.name }
 func (c *Classifier) Classify(dst []Result, texts []string) ([]Result, error) {
 	s := c.take()
 	defer c.give(s)
-	for from := 0; from < len(texts); from += chunk {
-		part := texts[from:min(from+chunk, len(texts))]
+	for from := 0; from < len(texts); from += c.chunk {
+		part := texts[from:min(from+c.chunk, len(texts))]
 		for i, t := range part {
 			c.tokenizer.EncodePadded(s.ids[i*c.maxLen:(i+1)*c.maxLen], t)
 		}
@@ -213,8 +219,8 @@ func (c *Classifier) take() *scratch {
 	}
 	return &scratch{
 		engine: c.model.NewScratch(c.threads),
-		ids:    make([]int32, chunk*c.maxLen),
-		out:    make([]float32, chunk*c.outputs),
+		ids:    make([]int32, c.chunk*c.maxLen),
+		out:    make([]float32, c.chunk*c.outputs),
 		in:     []lstm.Input{{Shape: []int{c.maxLen}}},
 		outs:   make([][]float32, 1),
 	}

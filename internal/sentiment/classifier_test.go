@@ -90,6 +90,20 @@ func TestAnswersDoNotDependOnTheBatch(t *testing.T) {
 	wg.Wait()
 }
 
+// TestLongRowsTakeLittleMemory: a file of a kilobyte that asks for rows of a
+// million ids gets fewer rows at a time.
+func TestLongRowsTakeLittleMemory(t *testing.T) {
+	f := model(t, 3, lstm.Softmax)
+	f.Graph.Nodes[0].Shape = []int{-1}
+	f.Graph.Nodes[2].Op = lstm.OpGlobalMaxPool
+	f.Params["k"] = lstm.Tensor{Shape: []int{2, 3}, Data: f.Params["k"].Data[:6]}
+	f.Tokenizer = strings.Replace(f.Tokenizer, `"maxlen":4`, `"maxlen":1048576`, 1)
+	c := classifier(t, f)
+	if n := len(c.take().ids); n != 1<<20 {
+		t.Errorf("room for %d ids", n)
+	}
+}
+
 func TestResultsAreReused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("counts allocations; the race detector, which runs with -short, empties pools at random")

@@ -50,6 +50,10 @@ func KerasConfig() Config {
 	return Config{Kind: KindKeras, Lower: true, Filters: kerasFilters, Split: " ", Padding: Pre, Truncating: Pre}
 }
 
+// maxLength bounds MaxLen: a row of a million ids is a book, not a short text,
+// and what reads model files allocates rows of this length.
+const maxLength = 1 << 20
+
 // check reports the first field whose value cannot be used.
 func (c *Config) check() error {
 	for _, name := range c.Clean {
@@ -69,8 +73,8 @@ func (c *Config) check() error {
 	default:
 		return fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras)+" or "+strconv.Quote(KindWordPiece))
 	}
-	if c.MaxLen < 0 {
-		return fieldError("maxlen", strconv.Itoa(c.MaxLen), "a length above 0, or 0 for any length")
+	if c.MaxLen < 0 || c.MaxLen > maxLength {
+		return fieldError("maxlen", strconv.Itoa(c.MaxLen), fmt.Sprintf("a length up to %d, or 0 for any length", maxLength))
 	}
 	sides := []string{Pre, Post}
 	if !slices.Contains(sides, c.Padding) {

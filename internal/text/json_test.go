@@ -200,6 +200,7 @@ func TestErrorsNameFieldAndValue(t *testing.T) {
 		{description, with(`"lower":true,`, ``), `tokenizer: lower is missing`},
 		{description, with(`"keras"`, `"bpe"`), `kind is "bpe", want "keras" or "wordpiece"`},
 		{description, with(`"maxlen":3`, `"maxlen":-3`), `maxlen is -3`},
+		{description, with(`"maxlen":3`, `"maxlen":1048577`), `maxlen is 1048577, want a length up to 1048576`},
 		{description, with(`"padding":"pre"`, `"padding":"left"`), `padding is "left", want "pre" or "post"`},
 		{description, with(`"truncating":"pre"`, `"truncating":""`), `truncating is "", want "pre" or "post"`},
 		{description, with(`"maxlen":3`, `"maxlen":3,"max_len":3`), `unknown field "max_len"`},
