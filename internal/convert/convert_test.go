@@ -115,6 +115,7 @@ func TestRefusals(t *testing.T) {
 		{"no length", -1, Options{Tokenizer: file(tokenizer)}, "--maxlen"},
 		{"unknown cleaning", 4, Options{Tokenizer: file(tokenizer), Cleaning: "soap"}, `"soap"`},
 		{"length without tokenizer", 4, Options{MaxLen: 4}, "none is given"},
+		{"endless rows", 1 << 23, Options{}, "m.h5: input \"in\" has the shape [8388608]"},
 		{"broken texts", 4, Options{Texts: texts(errors.New("unreadable"), "a")}, "unreadable"},
 	} {
 		c.o.Path = "m.h5"

@@ -21,6 +21,10 @@ const (
 	checkRows   = 8
 	checkValues = 1 << 16
 	anyLength   = 9 // for an axis of variable length
+
+	// maxInput bounds the numbers in one input. A file of a kilobyte can ask for
+	// as many as it likes, a model of short texts takes some ten thousand.
+	maxInput = 1 << 22
 )
 
 // checkTexts are what a text model is checked with, beside the sample: an empty
@@ -53,7 +57,11 @@ func addGoldens(f *weights.File, m *keras.Model, o Options) error {
 	if err != nil {
 		return about(o.Path, err)
 	}
-	made := []weights.Golden{randomGolden(m)}
+	random, err := randomGolden(m)
+	if err != nil {
+		return about(o.Path, err)
+	}
+	made := []weights.Golden{random}
 	if f.Tokenizer != "" {
 		// A model that takes texts and gives no labels is checked by its ids.
 		if c, err := sentiment.New(f, 1); err == nil {
@@ -89,7 +97,7 @@ func textGolden(c *sentiment.Classifier) weights.Golden {
 }
 
 // randomGolden has random inputs; rows of ids begin and end with padding.
-func randomGolden(m *keras.Model) weights.Golden {
+func randomGolden(m *keras.Model) (weights.Golden, error) {
 	rnd := rand.New(rand.NewPCG(0, 0))
 	g := weights.Golden{}
 	largest := 1
@@ -100,7 +108,9 @@ func randomGolden(m *keras.Model) weights.Golden {
 			if shape[i] < 0 {
 				shape[i] = anyLength
 			}
-			n *= shape[i]
+			if n *= shape[i]; n > maxInput {
+				return g, fmt.Errorf("input %q has the shape %v; at most %d numbers can be checked", in.Name, in.Shape, maxInput)
+			}
 		}
 		largest = max(largest, n)
 		g.Inputs = append(g.Inputs, lstm.Input{Shape: shape})
@@ -126,7 +136,7 @@ func randomGolden(m *keras.Model) weights.Golden {
 			}
 		}
 	}
-	return g
+	return g, nil
 }
 
 // ParseCheck reads check vectors that were computed by Keras:
