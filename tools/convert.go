@@ -20,6 +20,7 @@ import (
 	"coldstream/internal/report"
 	"coldstream/internal/source"
 	"coldstream/internal/text"
+	"coldstream/weights"
 	"coldstream/weights/zst"
 )
 
@@ -122,21 +123,14 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	if o.Check, err = input(f.check); err != nil {
 		return err
 	}
-	file, err := convert.Build(m, o)
+	var file *weights.File
+	b, err := cli.Abandonable(ctx, func() (b []byte, err error) {
+		if file, err = convert.Build(m, o); err != nil {
+			return nil, err
+		}
+		return encode(file)
+	})
 	if err != nil {
-		return err
-	}
-	b, err := zst.Encode(file)
-	if err != nil {
-		return err
-	}
-	// The file is read back and its check vectors run once more, from the bytes
-	// that will be on disk.
-	again, err := zst.Decode(b)
-	if err != nil {
-		return err
-	}
-	if _, err := again.Verify(); err != nil {
 		return err
 	}
 	err = cli.WriteFile(ctx, f.out, func(w io.Writer) error {
@@ -156,6 +150,21 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		err = errors.Join(err, e)
 	}
 	return err
+}
+
+// encode returns a model file, which has been read back and whose check vectors
+// have been run once more, from the bytes that will be on disk.
+func encode(f *weights.File) ([]byte, error) {
+	b, err := zst.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	again, err := zst.Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	_, err = again.Verify()
+	return b, err
 }
 
 // input reads the file that a flag names; nil if it names none.

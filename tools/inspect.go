@@ -31,7 +31,7 @@ more than 1e-6.`,
   coldstream inspect origin.safetensors.zst --json | jq .parameters`,
 		Args: cli.Args("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := describe(args[0], config, verify)
+			d, err := cli.Abandonable(cmd.Context(), func() (*description, error) { return describe(args[0], config, verify) })
 			if err != nil {
 				return err
 			}

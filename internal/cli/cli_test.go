@@ -134,6 +134,19 @@ func TestWriteFileIsWholeOrNotThere(t *testing.T) {
 	}
 }
 
+func TestComputationsAreAbandoned(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	if v, err := Abandonable(ctx, func() (int, error) { return 5, nil }); v != 5 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+	blocked := make(chan int)
+	cancel(ErrInterrupted)
+	if v, err := Abandonable(ctx, func() (int, error) { return <-blocked, nil }); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("got %d, %v", v, err)
+	}
+	close(blocked)
+}
+
 func TestFullDiskIsAnError(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")
