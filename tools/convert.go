@@ -118,7 +118,7 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		return err
 	}
 	if f.fitCSV != "" {
-		o.Texts = csvTexts(ctx, f.fitCSV, f.textColumn)
+		o.Texts, o.TextsPath = csvTexts(ctx, f.fitCSV, f.textColumn), f.fitCSV
 	}
 	if o.Check, err = input(f.check); err != nil {
 		return err

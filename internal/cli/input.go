@@ -23,7 +23,7 @@ func KeepInputs(out string, inputs ...string) error {
 
 // maxInput bounds the files that ReadFile reads. A tokenizer of a million words
 // has some 40 MB.
-const maxInput = 256 << 20
+const maxInput = 128 << 20
 
 // ReadFile reads a file, or a pipe, that is small if it is what the user means.
 func ReadFile(path string) ([]byte, error) { return readFile(path, maxInput) }

@@ -33,6 +33,7 @@ type Options struct {
 
 	Tokenizer  *Input                   // a tokenizer file, JSON or pickle; nil = none
 	Texts      iter.Seq2[string, error] // texts to fit a vocabulary on, in place of Tokenizer; nil = none
+	TextsPath  string                   // where they are from; errors about their vocabulary begin with it
 	Cleaning   string                   // "" = as the tokenizer file says; else a name that text.Cleaning knows
 	NumWords   int                      // 0 = as the tokenizer file says
 	MaxLen     int                      // 0 = as the model's input or the tokenizer file says
@@ -127,6 +128,7 @@ func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 		return about(o.Path, err)
 	}
 	if o.Texts != nil {
+		source = o.TextsPath
 		if vocab, err = fit(cfg, o.Texts); err != nil {
 			return err
 		}

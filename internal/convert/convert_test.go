@@ -109,14 +109,14 @@ func TestRefusals(t *testing.T) {
 		{"a list", 4, Options{Tokenizer: file("[1,2]")}, "f: tokenizer: neither Tokenizer.to_json() of Keras nor a word_index"},
 		{"no words", 4, Options{Tokenizer: file("{}")}, "f: the tokenizer gives no word an id"},
 		{"no words below the limit", 4, Options{Tokenizer: file(tokenizer), NumWords: 1}, "f: the tokenizer gives no word an id"},
-		{"no texts", 4, Options{Texts: texts(nil)}, "the tokenizer gives no word an id"},
+		{"no texts", 4, Options{Texts: texts(nil), TextsPath: "f"}, "f: the tokenizer gives no word an id"},
 		{"broken JSON", 4, Options{Tokenizer: file(`{"a":`)}, "tokenizer: "},
 		{"other length", 4, Options{Tokenizer: file(tokenizer), MaxLen: 5}, "m.h5: length 5 is asked for, but the model takes rows of 4 ids"},
 		{"no length", -1, Options{Tokenizer: file(tokenizer)}, "--maxlen"},
 		{"unknown cleaning", 4, Options{Tokenizer: file(tokenizer), Cleaning: "soap"}, `"soap"`},
 		{"length without tokenizer", 4, Options{MaxLen: 4}, "none is given"},
 		{"endless rows", 1 << 23, Options{}, "m.h5: input \"in\" has the shape [8388608]"},
-		{"broken texts", 4, Options{Texts: texts(errors.New("unreadable"), "a")}, "unreadable"},
+		{"broken texts", 4, Options{Texts: texts(errors.New("unreadable"), "a"), TextsPath: "f"}, "unreadable"},
 	} {
 		c.o.Path = "m.h5"
 		if _, err := Build(kerasModel(c.length), c.o); err == nil || !strings.Contains(err.Error(), c.want) || strings.HasPrefix(err.Error(), "m.h5: f: ") {
