@@ -22,6 +22,7 @@ func init() {
 // recurrent is a layer that walks through the steps of a sequence with a cell.
 type recurrent struct {
 	cell     cell
+	set      kernel.Set
 	inputDim int
 	units    int
 
@@ -127,7 +128,7 @@ func newRecurrent(s *spec) (*recurrent, error) {
 		return nil, err
 	}
 	l := &recurrent{
-		inputDim: dim, units: s.Units,
+		set: s.set, inputDim: dim, units: s.Units,
 		backwards: s.GoBackwards, sequences: s.ReturnSequences, timeOrder: s.TimeOrder, zeroMasked: s.ZeroOutputForMask,
 	}
 	if e, ok := s.producer.(*embedding); ok && !s.opts.NoFold {
@@ -309,6 +310,7 @@ func (r *recurrentRunner) walk(in *value, y []float32, T int) {
 			if j == 0 {
 				r.first(x[:n])
 			} else {
+				r.set.Prefetch(x[:n], r.cell.xWidth()) // where the cache of tokens is large, they are far
 				r.cell.multiply(r.s, r.h, n)
 				r.step(x[:n], r.s[:n*sWidth], r.h, r.c)
 			}

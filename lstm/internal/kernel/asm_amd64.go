@@ -86,6 +86,9 @@ func gruResetHardKeras3AVX512(a *gateArgs)
 func gruBeforeAVX512(a *gateArgs)
 
 //go:noescape
+func prefetch(a *prefetchArgs)
+
+//go:noescape
 func roofFMAAVX2(a *roofArgs)
 
 //go:noescape

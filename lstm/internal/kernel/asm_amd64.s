@@ -2011,40 +2011,61 @@ loop12:
 // func rowAVX2(a *productArgs)
 TEXT ·rowAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
+next:
+	MOVQ 56(DI), AX
+	CMPQ AX, $3
+	JLE last
+	CMPQ AX, $6
+	JGE full
+	INCQ AX
+	SHRQ $1, AX
+	JMP some
+full:
+	MOVQ $3, AX
+some:
+	SUBQ AX, 56(DI)
+	SHLQ $2, AX
+	JMP pick
+last:
+	SHLQ $2, AX
+	ADDQ 64(DI), AX
+	MOVQ $-1, 56(DI)
+pick:
 	MOVQ 16(DI), R8
 	MOVQ 48(DI), CX
 	MOVQ 32(DI), SI
-	MOVQ 56(DI), AX
-	CMPQ AX, $1
-	JEQ form1
-	CMPQ AX, $2
-	JEQ form2
-	CMPQ AX, $3
-	JEQ form3
-	CMPQ AX, $4
-	JEQ form4
-	CMPQ AX, $5
-	JEQ form5
-	CMPQ AX, $6
-	JEQ form6
-	CMPQ AX, $7
-	JEQ form7
-	CMPQ AX, $8
-	JEQ form8
-	CMPQ AX, $9
-	JEQ form9
-	CMPQ AX, $10
-	JEQ form10
-	CMPQ AX, $11
-	JEQ form11
-	CMPQ AX, $12
-	JEQ form12
-	CMPQ AX, $13
-	JEQ form13
-	CMPQ AX, $14
-	JEQ form14
 	CMPQ AX, $15
 	JEQ form15
+	CMPQ AX, $14
+	JEQ form14
+	CMPQ AX, $13
+	JEQ form13
+	CMPQ AX, $12
+	JEQ form12
+	CMPQ AX, $11
+	JEQ form11
+	CMPQ AX, $10
+	JEQ form10
+	CMPQ AX, $9
+	JEQ form9
+	CMPQ AX, $8
+	JEQ form8
+	CMPQ AX, $7
+	JEQ form7
+	CMPQ AX, $6
+	JEQ form6
+	CMPQ AX, $5
+	JEQ form5
+	CMPQ AX, $4
+	JEQ form4
+	CMPQ AX, $3
+	JEQ form3
+	CMPQ AX, $2
+	JEQ form2
+	CMPQ AX, $1
+	JEQ form1
+done:
+	VZEROUPPER
 	RET
 form1:
 	MOVQ CX, AX
@@ -2061,8 +2082,7 @@ row1:
 	DECQ CX
 	JNE row1
 	VMOVUPS Y0, 0(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form2:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2081,8 +2101,7 @@ row2:
 	JNE row2
 	VMOVUPS Y0, 0(DX)
 	VMOVUPS Y1, 32(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form3:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2104,8 +2123,7 @@ row3:
 	VMOVUPS Y0, 0(DX)
 	VMOVUPS Y1, 32(DX)
 	VMOVUPS Y2, 64(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form4:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2129,8 +2147,12 @@ row4:
 	VMOVUPS Y1, 32(DX)
 	VMOVUPS Y2, 64(DX)
 	VMOVUPS Y3, 96(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form5:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2159,8 +2181,12 @@ row5:
 	VMOVUPS Y2, 64(DX)
 	VMOVUPS Y3, 96(DX)
 	VMOVUPS Y4, 128(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form6:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2192,8 +2218,12 @@ row6:
 	VMOVUPS Y3, 96(DX)
 	VMOVUPS Y4, 128(DX)
 	VMOVUPS Y5, 160(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form7:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2228,8 +2258,12 @@ row7:
 	VMOVUPS Y4, 128(DX)
 	VMOVUPS Y5, 160(DX)
 	VMOVUPS Y6, 192(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form8:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2267,8 +2301,12 @@ row8:
 	VMOVUPS Y5, 160(DX)
 	VMOVUPS Y6, 192(DX)
 	VMOVUPS Y7, 224(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form9:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2311,8 +2349,12 @@ row9:
 	VMOVUPS Y6, 192(DX)
 	VMOVUPS Y7, 224(DX)
 	VMOVUPS Y8, 256(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form10:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2358,8 +2400,12 @@ row10:
 	VMOVUPS Y7, 224(DX)
 	VMOVUPS Y8, 256(DX)
 	VMOVUPS Y9, 288(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form11:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2408,8 +2454,12 @@ row11:
 	VMOVUPS Y8, 256(DX)
 	VMOVUPS Y9, 288(DX)
 	VMOVUPS Y10, 320(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form12:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2461,8 +2511,12 @@ row12:
 	VMOVUPS Y9, 288(DX)
 	VMOVUPS Y10, 320(DX)
 	VMOVUPS Y11, 352(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form13:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2519,8 +2573,12 @@ row13:
 	VMOVUPS Y10, 320(DX)
 	VMOVUPS Y11, 352(DX)
 	VMOVUPS Y12, 384(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form14:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2580,8 +2638,12 @@ row14:
 	VMOVUPS Y11, 352(DX)
 	VMOVUPS Y12, 384(DX)
 	VMOVUPS Y13, 416(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form15:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2644,70 +2706,95 @@ row15:
 	VMOVUPS Y12, 384(DX)
 	VMOVUPS Y13, 416(DX)
 	VMOVUPS Y14, 448(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 
 // func rowAVX512(a *productArgs)
 TEXT ·rowAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
+next:
+	MOVQ 56(DI), AX
+	CMPQ AX, $6
+	JLE last
+	CMPQ AX, $12
+	JGE full
+	INCQ AX
+	SHRQ $1, AX
+	JMP some
+full:
+	MOVQ $6, AX
+some:
+	SUBQ AX, 56(DI)
+	SHLQ $2, AX
+	JMP pick
+last:
+	SHLQ $2, AX
+	ADDQ 64(DI), AX
+	MOVQ $-1, 56(DI)
+pick:
 	MOVQ 16(DI), R8
 	MOVQ 48(DI), CX
 	MOVQ 32(DI), SI
-	MOVQ 56(DI), AX
-	CMPQ AX, $1
-	JEQ form1
-	CMPQ AX, $2
-	JEQ form2
-	CMPQ AX, $3
-	JEQ form3
-	CMPQ AX, $4
-	JEQ form4
-	CMPQ AX, $5
-	JEQ form5
-	CMPQ AX, $6
-	JEQ form6
-	CMPQ AX, $7
-	JEQ form7
-	CMPQ AX, $8
-	JEQ form8
-	CMPQ AX, $9
-	JEQ form9
-	CMPQ AX, $10
-	JEQ form10
-	CMPQ AX, $11
-	JEQ form11
-	CMPQ AX, $12
-	JEQ form12
-	CMPQ AX, $13
-	JEQ form13
-	CMPQ AX, $14
-	JEQ form14
-	CMPQ AX, $15
-	JEQ form15
-	CMPQ AX, $16
-	JEQ form16
-	CMPQ AX, $17
-	JEQ form17
-	CMPQ AX, $18
-	JEQ form18
-	CMPQ AX, $19
-	JEQ form19
-	CMPQ AX, $20
-	JEQ form20
-	CMPQ AX, $21
-	JEQ form21
-	CMPQ AX, $22
-	JEQ form22
-	CMPQ AX, $23
-	JEQ form23
-	CMPQ AX, $24
-	JEQ form24
-	CMPQ AX, $25
-	JEQ form25
-	CMPQ AX, $26
-	JEQ form26
 	CMPQ AX, $27
 	JEQ form27
+	CMPQ AX, $26
+	JEQ form26
+	CMPQ AX, $25
+	JEQ form25
+	CMPQ AX, $24
+	JEQ form24
+	CMPQ AX, $23
+	JEQ form23
+	CMPQ AX, $22
+	JEQ form22
+	CMPQ AX, $21
+	JEQ form21
+	CMPQ AX, $20
+	JEQ form20
+	CMPQ AX, $19
+	JEQ form19
+	CMPQ AX, $18
+	JEQ form18
+	CMPQ AX, $17
+	JEQ form17
+	CMPQ AX, $16
+	JEQ form16
+	CMPQ AX, $15
+	JEQ form15
+	CMPQ AX, $14
+	JEQ form14
+	CMPQ AX, $13
+	JEQ form13
+	CMPQ AX, $12
+	JEQ form12
+	CMPQ AX, $11
+	JEQ form11
+	CMPQ AX, $10
+	JEQ form10
+	CMPQ AX, $9
+	JEQ form9
+	CMPQ AX, $8
+	JEQ form8
+	CMPQ AX, $7
+	JEQ form7
+	CMPQ AX, $6
+	JEQ form6
+	CMPQ AX, $5
+	JEQ form5
+	CMPQ AX, $4
+	JEQ form4
+	CMPQ AX, $3
+	JEQ form3
+	CMPQ AX, $2
+	JEQ form2
+	CMPQ AX, $1
+	JEQ form1
+done:
+	VZEROUPPER
 	RET
 form1:
 	MOVQ CX, AX
@@ -2724,8 +2811,7 @@ row1:
 	DECQ CX
 	JNE row1
 	VMOVUPS Y0, 0(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form2:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2741,8 +2827,7 @@ row2:
 	DECQ CX
 	JNE row2
 	VMOVUPS Z0, 0(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form3:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2761,8 +2846,7 @@ row3:
 	JNE row3
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Y1, 64(DX)
-	VZEROUPPER
-	RET
+	JMP done
 form4:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2780,8 +2864,12 @@ row4:
 	JNE row4
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form5:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2804,8 +2892,12 @@ row5:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Y2, 128(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form6:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2828,8 +2920,12 @@ row6:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form7:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2855,8 +2951,12 @@ row7:
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
 	VMOVUPS Y3, 192(DX)
-	VZEROUPPER
-	RET
+	MOVQ SI, 32(DI)
+	ADDQ $128, 0(DI)
+	ADDQ $128, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form8:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2882,8 +2982,12 @@ row8:
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
 	VMOVUPS Z3, 192(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form9:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2914,8 +3018,12 @@ row9:
 	VMOVUPS Z2, 128(DX)
 	VMOVUPS Z3, 192(DX)
 	VMOVUPS Y4, 256(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form10:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2946,8 +3054,12 @@ row10:
 	VMOVUPS Z2, 128(DX)
 	VMOVUPS Z3, 192(DX)
 	VMOVUPS Z4, 256(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form11:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -2981,8 +3093,12 @@ row11:
 	VMOVUPS Z3, 192(DX)
 	VMOVUPS Z4, 256(DX)
 	VMOVUPS Y5, 320(DX)
-	VZEROUPPER
-	RET
+	MOVQ R9, 32(DI)
+	ADDQ $256, 0(DI)
+	ADDQ $256, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form12:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3016,8 +3132,12 @@ row12:
 	VMOVUPS Z3, 192(DX)
 	VMOVUPS Z4, 256(DX)
 	VMOVUPS Z5, 320(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form13:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3056,8 +3176,12 @@ row13:
 	VMOVUPS Z4, 256(DX)
 	VMOVUPS Z5, 320(DX)
 	VMOVUPS Y6, 384(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form14:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3096,8 +3220,12 @@ row14:
 	VMOVUPS Z4, 256(DX)
 	VMOVUPS Z5, 320(DX)
 	VMOVUPS Z6, 384(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form15:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3139,8 +3267,12 @@ row15:
 	VMOVUPS Z5, 320(DX)
 	VMOVUPS Z6, 384(DX)
 	VMOVUPS Y7, 448(DX)
-	VZEROUPPER
-	RET
+	MOVQ R10, 32(DI)
+	ADDQ $384, 0(DI)
+	ADDQ $384, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form16:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3182,8 +3314,12 @@ row16:
 	VMOVUPS Z5, 320(DX)
 	VMOVUPS Z6, 384(DX)
 	VMOVUPS Z7, 448(DX)
-	VZEROUPPER
-	RET
+	MOVQ R11, 32(DI)
+	ADDQ $512, 0(DI)
+	ADDQ $512, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form17:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3230,8 +3366,12 @@ row17:
 	VMOVUPS Z6, 384(DX)
 	VMOVUPS Z7, 448(DX)
 	VMOVUPS Y8, 512(DX)
-	VZEROUPPER
-	RET
+	MOVQ R11, 32(DI)
+	ADDQ $512, 0(DI)
+	ADDQ $512, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form18:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3278,8 +3418,12 @@ row18:
 	VMOVUPS Z6, 384(DX)
 	VMOVUPS Z7, 448(DX)
 	VMOVUPS Z8, 512(DX)
-	VZEROUPPER
-	RET
+	MOVQ R11, 32(DI)
+	ADDQ $512, 0(DI)
+	ADDQ $512, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form19:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3329,8 +3473,12 @@ row19:
 	VMOVUPS Z7, 448(DX)
 	VMOVUPS Z8, 512(DX)
 	VMOVUPS Y9, 576(DX)
-	VZEROUPPER
-	RET
+	MOVQ R11, 32(DI)
+	ADDQ $512, 0(DI)
+	ADDQ $512, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form20:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3380,8 +3528,12 @@ row20:
 	VMOVUPS Z7, 448(DX)
 	VMOVUPS Z8, 512(DX)
 	VMOVUPS Z9, 576(DX)
-	VZEROUPPER
-	RET
+	MOVQ R12, 32(DI)
+	ADDQ $640, 0(DI)
+	ADDQ $640, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form21:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3436,8 +3588,12 @@ row21:
 	VMOVUPS Z8, 512(DX)
 	VMOVUPS Z9, 576(DX)
 	VMOVUPS Y10, 640(DX)
-	VZEROUPPER
-	RET
+	MOVQ R12, 32(DI)
+	ADDQ $640, 0(DI)
+	ADDQ $640, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form22:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3492,8 +3648,12 @@ row22:
 	VMOVUPS Z8, 512(DX)
 	VMOVUPS Z9, 576(DX)
 	VMOVUPS Z10, 640(DX)
-	VZEROUPPER
-	RET
+	MOVQ R12, 32(DI)
+	ADDQ $640, 0(DI)
+	ADDQ $640, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form23:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3551,8 +3711,12 @@ row23:
 	VMOVUPS Z9, 576(DX)
 	VMOVUPS Z10, 640(DX)
 	VMOVUPS Y11, 704(DX)
-	VZEROUPPER
-	RET
+	MOVQ R12, 32(DI)
+	ADDQ $640, 0(DI)
+	ADDQ $640, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form24:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3610,8 +3774,12 @@ row24:
 	VMOVUPS Z9, 576(DX)
 	VMOVUPS Z10, 640(DX)
 	VMOVUPS Z11, 704(DX)
-	VZEROUPPER
-	RET
+	MOVQ R13, 32(DI)
+	ADDQ $768, 0(DI)
+	ADDQ $768, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form25:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3674,8 +3842,12 @@ row25:
 	VMOVUPS Z10, 640(DX)
 	VMOVUPS Z11, 704(DX)
 	VMOVUPS Y12, 768(DX)
-	VZEROUPPER
-	RET
+	MOVQ R13, 32(DI)
+	ADDQ $768, 0(DI)
+	ADDQ $768, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form26:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3738,8 +3910,12 @@ row26:
 	VMOVUPS Z10, 640(DX)
 	VMOVUPS Z11, 704(DX)
 	VMOVUPS Z12, 768(DX)
-	VZEROUPPER
-	RET
+	MOVQ R13, 32(DI)
+	ADDQ $768, 0(DI)
+	ADDQ $768, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 form27:
 	MOVQ CX, AX
 	SHLQ $7, AX
@@ -3805,8 +3981,12 @@ row27:
 	VMOVUPS Z11, 704(DX)
 	VMOVUPS Z12, 768(DX)
 	VMOVUPS Y13, 832(DX)
-	VZEROUPPER
-	RET
+	MOVQ R13, 32(DI)
+	ADDQ $768, 0(DI)
+	ADDQ $768, 40(DI)
+	CMPQ 56(DI), $0
+	JGE next
+	JMP done
 
 // func lstmSigmoidAVX2(a *gateArgs)
 TEXT ·lstmSigmoidAVX2(SB), NOSPLIT, $0-8
@@ -6523,6 +6703,24 @@ end0:
 	DECQ BX
 	JNE nextRow
 	VZEROUPPER
+	RET
+
+// func prefetch(a *prefetchArgs)
+TEXT ·prefetch(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DI
+	MOVQ 0(DI), SI
+	MOVQ 8(DI), BX
+next:
+	MOVQ (SI), AX
+	MOVQ 16(DI), CX
+line:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGT line
+	ADDQ $8, SI
+	DECQ BX
+	JNE next
 	RET
 
 // func roofFMAAVX2(a *roofArgs)

@@ -50,6 +50,9 @@ func gruResetHardKeras3NEON(a *gateArgs)
 func gruBeforeNEON(a *gateArgs)
 
 //go:noescape
+func prefetch(a *prefetchArgs)
+
+//go:noescape
 func roofFMANEON(a *roofArgs)
 
 //go:noescape

@@ -2912,40 +2912,56 @@ store3:
 // func rowNEON(a *productArgs)
 TEXT ·rowNEON(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
+	MOVD 32(R0), R3
+	MOVD 56(R0), R2
+	MOVD 48(R0), R7
+	MOVD $0, R11
+	LSL $7, R7, R4
+next:
+	MOVD $8, R5
+	SUBS $2, R2
+	BGT pick
+	ADD $2, R2, R5
+	LSL $2, R5
+	MOVD 64(R0), R12
+	ADD R12, R5
+	MOVD $-1, R2
+pick:
 	MOVD 16(R0), R8
 	MOVD 48(R0), R7
-	MOVD 32(R0), R6
-	MOVD 56(R0), R5
-	LSL $7, R7, R4
-	CMP $1, R5
-	BEQ form1
-	CMP $2, R5
-	BEQ form2
-	CMP $3, R5
-	BEQ form3
-	CMP $4, R5
-	BEQ form4
-	CMP $5, R5
-	BEQ form5
-	CMP $6, R5
-	BEQ form6
-	CMP $7, R5
-	BEQ form7
-	CMP $8, R5
-	BEQ form8
-	CMP $9, R5
-	BEQ form9
-	CMP $10, R5
-	BEQ form10
+	MOVD R3, R6
 	CMP $11, R5
 	BEQ form11
+	CMP $10, R5
+	BEQ form10
+	CMP $9, R5
+	BEQ form9
+	CMP $8, R5
+	BEQ form8
+	CMP $7, R5
+	BEQ form7
+	CMP $6, R5
+	BEQ form6
+	CMP $5, R5
+	BEQ form5
+	CMP $4, R5
+	BEQ form4
+	CMP $3, R5
+	BEQ form3
+	CMP $2, R5
+	BEQ form2
+	CMP $1, R5
+	BEQ form1
+done:
 	RET
 form1:
 	MOVD R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest1
 loop1:
@@ -2984,15 +3000,17 @@ one1:
 store1:
 	FMOVQ F0, 0(R1)
 	FMOVQ F1, 16(R1)
-	RET
+	B done
 form2:
 	MOVD R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
 	FMOVQ 48(R1), F3
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest2
 loop2:
@@ -3053,10 +3071,11 @@ store2:
 	FMOVQ F1, 16(R1)
 	FMOVQ F2, 32(R1)
 	FMOVQ F3, 48(R1)
-	RET
+	B done
 form3:
 	MOVD R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3064,6 +3083,7 @@ form3:
 	FMOVQ 64(R1), F4
 	FMOVQ 80(R1), F5
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest3
 loop3:
@@ -3146,9 +3166,10 @@ store3:
 	FMOVQ F3, 48(R1)
 	FMOVQ F4, 64(R1)
 	FMOVQ F5, 80(R1)
-	RET
+	B done
 form4:
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3158,6 +3179,7 @@ form4:
 	FMOVQ 96(R1), F6
 	FMOVQ 112(R1), F7
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest4
 loop4:
@@ -3262,10 +3284,14 @@ store4:
 	FMOVQ F5, 80(R1)
 	FMOVQ F6, 96(R1)
 	FMOVQ F7, 112(R1)
-	RET
+	MOVD R6, R3
+	ADD $128, R11
+	TBZ $63, R2, next
+	B done
 form5:
 	ADD R4, R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3277,6 +3303,7 @@ form5:
 	FMOVQ 128(R1), F8
 	FMOVQ 144(R1), F9
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest5
 loop5:
@@ -3405,10 +3432,14 @@ store5:
 	FMOVQ F7, 112(R1)
 	FMOVQ F8, 128(R1)
 	FMOVQ F9, 144(R1)
-	RET
+	MOVD R6, R3
+	ADD $128, R11
+	TBZ $63, R2, next
+	B done
 form6:
 	ADD R4, R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3422,6 +3453,7 @@ form6:
 	FMOVQ 160(R1), F10
 	FMOVQ 176(R1), F11
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest6
 loop6:
@@ -3572,10 +3604,14 @@ store6:
 	FMOVQ F9, 144(R1)
 	FMOVQ F10, 160(R1)
 	FMOVQ F11, 176(R1)
-	RET
+	MOVD R6, R3
+	ADD $128, R11
+	TBZ $63, R2, next
+	B done
 form7:
 	ADD R4, R6, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3591,6 +3627,7 @@ form7:
 	FMOVQ 192(R1), F12
 	FMOVQ 208(R1), F13
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest7
 loop7:
@@ -3763,10 +3800,14 @@ store7:
 	FMOVQ F11, 176(R1)
 	FMOVQ F12, 192(R1)
 	FMOVQ F13, 208(R1)
-	RET
+	MOVD R6, R3
+	ADD $128, R11
+	TBZ $63, R2, next
+	B done
 form8:
 	ADD R4, R6, R9
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -3784,6 +3825,7 @@ form8:
 	FMOVQ 224(R1), F14
 	FMOVQ 240(R1), F15
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest8
 loop8:
@@ -3978,11 +4020,15 @@ store8:
 	FMOVQ F13, 208(R1)
 	FMOVQ F14, 224(R1)
 	FMOVQ F15, 240(R1)
-	RET
+	MOVD R9, R3
+	ADD $256, R11
+	TBZ $63, R2, next
+	B done
 form9:
 	ADD R4, R6, R9
 	ADD R4, R9, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -4002,6 +4048,7 @@ form9:
 	FMOVQ 256(R1), F16
 	FMOVQ 272(R1), F17
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest9
 loop9:
@@ -4220,11 +4267,15 @@ store9:
 	FMOVQ F15, 240(R1)
 	FMOVQ F16, 256(R1)
 	FMOVQ F17, 272(R1)
-	RET
+	MOVD R9, R3
+	ADD $256, R11
+	TBZ $63, R2, next
+	B done
 form10:
 	ADD R4, R6, R9
 	ADD R4, R9, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -4246,6 +4297,7 @@ form10:
 	FMOVQ 288(R1), F18
 	FMOVQ 304(R1), F19
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest10
 loop10:
@@ -4486,11 +4538,15 @@ store10:
 	FMOVQ F17, 272(R1)
 	FMOVQ F18, 288(R1)
 	FMOVQ F19, 304(R1)
-	RET
+	MOVD R9, R3
+	ADD $256, R11
+	TBZ $63, R2, next
+	B done
 form11:
 	ADD R4, R6, R9
 	ADD R4, R9, R10
 	MOVD 40(R0), R1
+	ADD R11, R1
 	FMOVQ 0(R1), F0
 	FMOVQ 16(R1), F1
 	FMOVQ 32(R1), F2
@@ -4514,6 +4570,7 @@ form11:
 	FMOVQ 320(R1), F20
 	FMOVQ 336(R1), F21
 	MOVD 0(R0), R1
+	ADD R11, R1
 	SUBS $4, R7
 	BLT rest11
 loop11:
@@ -4776,7 +4833,10 @@ store11:
 	FMOVQ F19, 304(R1)
 	FMOVQ F20, 320(R1)
 	FMOVQ F21, 336(R1)
-	RET
+	MOVD R9, R3
+	ADD $256, R11
+	TBZ $63, R2, next
+	B done
 
 // func lstmSigmoidNEON(a *gateArgs)
 TEXT ·lstmSigmoidNEON(SB), NOSPLIT, $0-8
@@ -6384,6 +6444,23 @@ units0:
 	MOVD R5, 64(R0)
 	SUBS $1, R4
 	BNE nextRow
+	RET
+
+// func prefetch(a *prefetchArgs)
+TEXT ·prefetch(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+next:
+	MOVD.P 8(R1), R3
+	MOVD 16(R0), R4
+line:
+	PRFM (R3), PLDL1KEEP
+	ADD $64, R3
+	SUBS $64, R4
+	BGT line
+	SUBS $1, R2
+	BNE next
 	RET
 
 // func roofFMANEON(a *roofArgs)

@@ -92,7 +92,8 @@ type productArgs struct {
 	b    unsafe.Pointer
 	init unsafe.Pointer
 	k    uintptr
-	rows uintptr // of product; of row: 4*panels + vectors of the last, narrower panel
+	rows uintptr // of product; of row: whole panels
+	tail uintptr // of row: vectors of the last, narrower panel
 }
 
 // Product sets C to start + A·B:
@@ -120,26 +121,29 @@ func (s Set) Product(c []float32, ldc int, a []float32, lda, rows int, b *Matrix
 		ldc: uintptr(4 * ldc), a: unsafe.Pointer(&a[0]), lda: uintptr(4 * lda), k: uintptr(b.Rows), rows: uintptr(rows),
 	}
 	if rows == 1 {
-		panels, tail := width/panelWidth, width%panelWidth/lane
-		passes := max(1, (panels+maxRowPanels(s)-1)/maxRowPanels(s))
-		for pass, col := 0, 0; pass < passes; pass++ {
-			n := panels / passes
-			if pass < panels%passes {
-				n++
-			}
-			args.rows = uintptr(4 * n)
-			if pass == passes-1 {
-				args.rows += uintptr(tail)
-			}
-			args.c, args.b, args.init = unsafe.Pointer(&c[col]), unsafe.Pointer(&b.Data[col*b.Rows]), unsafe.Pointer(&start[col])
-			productRow(s, &args)
-			col += n * panelWidth
-		}
+		args.rows, args.tail = uintptr(width/panelWidth), uintptr(width%panelWidth/lane)
+		args.c, args.b, args.init = unsafe.Pointer(&c[0]), unsafe.Pointer(&b.Data[0]), unsafe.Pointer(&start[0])
+		productRow(s, &args)
 		return
 	}
 	for col := 0; col < width; col += panelWidth {
 		args.c, args.b, args.init = unsafe.Pointer(&c[col]), unsafe.Pointer(&b.Data[col*b.Rows]), unsafe.Pointer(&start[col])
 		product(s, min(panelWidth, width-col)/lane, &args)
+	}
+}
+
+// prefetchArgs are the arguments of prefetch.
+type prefetchArgs struct {
+	rows  unsafe.Pointer // to a pointer for each row
+	n     uintptr        // at least 1
+	bytes uintptr        // of a row, at least 1
+}
+
+// Prefetch says that the given number of elements of each row will be read
+// soon. It has no effect but on time.
+func (s Set) Prefetch(rows []*float32, elements int) {
+	if s > Go && len(rows) > 0 && elements > 0 {
+		prefetch(&prefetchArgs{unsafe.Pointer(&rows[0]), uintptr(len(rows)), uintptr(4 * elements)})
 	}
 }
 

@@ -15,14 +15,6 @@ func detected() []Set {
 	return sets
 }
 
-// maxRowPanels returns how many whole panels productRow takes at once.
-func maxRowPanels(s Set) int {
-	if s == AVX512 {
-		return 6
-	}
-	return 3
-}
-
 // product multiplies args.rows rows with a panel of 1 to 4 vectors of 8
 // columns. Narrow panels have no use for wider registers.
 func product(s Set, vectors int, a *productArgs) {

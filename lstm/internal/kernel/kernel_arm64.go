@@ -4,8 +4,6 @@ package kernel
 
 func detected() []Set { return []Set{NEON} } // part of every arm64 processor
 
-func maxRowPanels(Set) int { return 2 }
-
 func product(_ Set, vectors int, a *productArgs) {
 	switch vectors {
 	case 1:

@@ -6,7 +6,7 @@ func detected() []Set { return nil }
 
 const noAssembly = "kernel: there is no assembly for this processor"
 
-func maxRowPanels(Set) int                    { panic(noAssembly) }
+func prefetch(*prefetchArgs)                  {}
 func product(Set, int, *productArgs)          { panic(noAssembly) }
 func productRow(Set, *productArgs)            { panic(noAssembly) }
 func lstmGates(Set, Recurrent, *gateArgs)     { panic(noAssembly) }

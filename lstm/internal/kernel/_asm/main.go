@@ -31,6 +31,7 @@ func main() {
 	avx512.row(6)
 	allGates(avx2)
 	allGates(avx512)
+	x86Prefetch(x)
 	avx2.roofs(12)
 	avx512.roofs(24)
 	x.write(*out, "amd64")
@@ -44,6 +45,7 @@ func main() {
 	}
 	n.row(2)
 	allGates(n)
+	neonPrefetch(a)
 	n.roofs()
 	a.write(*out, "arm64")
 }
@@ -91,7 +93,16 @@ const (
 	argInit = 40
 	argK    = 48
 	argRows = 56 // of product
-	argForm = 56 // of row: 4*panels + tail
+
+	argPanels = 56 // of row
+	argTail   = 64 // of row
+)
+
+// Offsets of the fields of prefetchArgs.
+const (
+	argPointers     = 0
+	argPointerCount = 8
+	argBytes        = 16
 )
 
 // Offsets of the fields of roofArgs.

@@ -134,19 +134,34 @@ func (m *neon) tile(rows, vectors int) {
 
 // row: as of x86.
 //
-//	R0 args, R8 a, R7 steps left, R6 and R9 panels, R10 the narrow one, R1 c
+//	R0 args, R8 a, R7 steps left, R6 and R9 panels, R10 the narrow one, R1 c,
+//	R2 panels left, R3 b, R11 the place in c and init in bytes
 func (m *neon) row(maxPanels int) {
 	m.begin("rowNEON", "productArgs")
 	m.op("MOVD a+0(FP), R0")
+	m.op("MOVD %d(R0), R3", argB)
+	m.op("MOVD %d(R0), R2", argPanels)
+	m.op("MOVD %d(R0), R7", argK)
+	m.op("MOVD $0, R11")
+	m.op("LSL $7, R7, R4") // bytes of a panel
+	m.line("next:")
+	m.op("MOVD $%d, R5", 4*maxPanels)
+	m.op("SUBS $%d, R2", maxPanels)
+	m.op("BGT pick")
+	m.op("ADD $%d, R2, R5", maxPanels)
+	m.op("LSL $2, R5")
+	m.op("MOVD %d(R0), R12", argTail)
+	m.op("ADD R12, R5")
+	m.op("MOVD $-1, R2")
+	m.line("pick:")
 	m.op("MOVD %d(R0), R8", argA)
 	m.op("MOVD %d(R0), R7", argK)
-	m.op("MOVD %d(R0), R6", argB)
-	m.op("MOVD %d(R0), R5", argForm)
-	m.op("LSL $7, R7, R4") // bytes of a panel
-	for form := 1; form < 4*maxPanels+4; form++ {
+	m.op("MOVD R3, R6")
+	for form := 4*maxPanels + 3; form > 0; form-- {
 		m.op("CMP $%d, R5", form)
 		m.op("BEQ form%d", form)
 	}
+	m.line("done:")
 	m.op("RET")
 	for form := 1; form < 4*maxPanels+4; form++ {
 		m.rowForm(form/4, form%4)
@@ -184,10 +199,12 @@ func (m *neon) rowForm(panels, tail int) {
 	x, b := len(sums), len(sums)+1
 	spare := 32 - b
 	m.op("MOVD %d(R0), R1", argInit)
+	m.op("ADD R11, R1")
 	for _, s := range sums {
 		m.op("FMOVQ %d(R1), F%d", s.out, s.reg)
 	}
 	m.op("MOVD %d(R0), R1", argC)
+	m.op("ADD R11, R1")
 	step := func(lane int) {
 		for i, s := range sums {
 			width := 128
@@ -229,7 +246,12 @@ func (m *neon) rowForm(panels, tail int) {
 	for _, s := range sums {
 		m.op("FMOVQ F%d, %d(R1)", s.reg, s.out)
 	}
-	m.op("RET")
+	if panels > 0 {
+		m.op("MOVD %s, R3", walk[panels-1]) // has reached the panel behind it
+		m.op("ADD $%d, R11", 128*panels)
+		m.op("TBZ $63, R2, next")
+	}
+	m.op("B done")
 }
 
 // The gates:
@@ -397,4 +419,23 @@ func (m *neon) roofs() {
 	m.op("SUBS $1, R1")
 	m.op("BNE loop")
 	m.op("RET")
+}
+
+// neonPrefetch: as of x86.
+func neonPrefetch(t *text) {
+	t.begin("prefetch", "prefetchArgs")
+	t.op("MOVD a+0(FP), R0")
+	t.op("MOVD %d(R0), R1", argPointers)
+	t.op("MOVD %d(R0), R2", argPointerCount)
+	t.line("next:")
+	t.op("MOVD.P 8(R1), R3")
+	t.op("MOVD %d(R0), R4", argBytes)
+	t.line("line:")
+	t.op("PRFM (R3), PLDL1KEEP")
+	t.op("ADD $64, R3")
+	t.op("SUBS $64, R4")
+	t.op("BGT line")
+	t.op("SUBS $1, R2")
+	t.op("BNE next")
+	t.op("RET")
 }

@@ -148,23 +148,44 @@ func (m *x86) tile(rows, vectors, panelRow int) {
 	m.op("JMP next")
 }
 
-// row writes the product of one row with up to maxPanels whole panels and,
-// behind them, a narrower one: as many sums at once as hide the latency of the
-// multiply-add, with every weight read once.
+// row writes the product of one row with a matrix, up to maxPanels whole panels
+// at a time, the last time with the narrower panel behind them: as many sums at
+// once as hide the latency of the multiply-add, with every weight read once.
 //
 //	DI args, R8 a, CX steps left, SI R9 R10 R11 R12 R13 panels, BX the narrow
-//	one, DX c
+//	one, DX c; args.b, args.c and args.init move on
 func (m *x86) row(maxPanels int) {
 	m.begin("row"+m.name, "productArgs")
 	m.op("MOVQ a+0(FP), DI")
+	m.line("next:")
+	m.op("MOVQ %d(DI), AX", argPanels)
+	m.op("CMPQ AX, $%d", maxPanels)
+	m.op("JLE last")
+	m.op("CMPQ AX, $%d", 2*maxPanels)
+	m.op("JGE full")
+	m.op("INCQ AX") // two times about as many
+	m.op("SHRQ $1, AX")
+	m.op("JMP some")
+	m.line("full:")
+	m.op("MOVQ $%d, AX", maxPanels)
+	m.line("some:")
+	m.op("SUBQ AX, %d(DI)", argPanels)
+	m.op("SHLQ $2, AX")
+	m.op("JMP pick")
+	m.line("last:")
+	m.op("SHLQ $2, AX")
+	m.op("ADDQ %d(DI), AX", argTail)
+	m.op("MOVQ $-1, %d(DI)", argPanels)
+	m.line("pick:")
 	m.op("MOVQ %d(DI), R8", argA)
 	m.op("MOVQ %d(DI), CX", argK)
 	m.op("MOVQ %d(DI), SI", argB)
-	m.op("MOVQ %d(DI), AX", argForm)
-	for form := 1; form < 4*maxPanels+4; form++ {
+	for form := 4*maxPanels + 3; form > 0; form-- {
 		m.op("CMPQ AX, $%d", form)
 		m.op("JEQ form%d", form)
 	}
+	m.line("done:")
+	m.op("VZEROUPPER")
 	m.op("RET")
 	for form := 1; form < 4*maxPanels+4; form++ {
 		m.rowForm(form/4, form%4)
@@ -229,8 +250,15 @@ func (m *x86) rowForm(panels, tail int) {
 	for _, s := range sums {
 		m.op("VMOVUPS %s, %s", s.reg, s.out)
 	}
-	m.op("VZEROUPPER")
-	m.op("RET")
+	if panels > 0 {
+		// The last panel's pointer has reached the panel behind it.
+		m.op("MOVQ %s, %d(DI)", walk[panels-1], argB)
+		m.op("ADDQ $%d, %d(DI)", 128*panels, argC)
+		m.op("ADDQ $%d, %d(DI)", 128*panels, argInit)
+		m.op("CMPQ %d(DI), $0", argPanels)
+		m.op("JGE next")
+	}
+	m.op("JMP done")
 }
 
 // The gates:
@@ -445,4 +473,24 @@ func (m *x86) roofs(sums int) {
 	m.op("JNE loop")
 	m.op("VZEROUPPER")
 	m.op("RET")
+}
+
+// prefetch writes what brings the rows that gates will read near.
+func x86Prefetch(t *text) {
+	t.begin("prefetch", "prefetchArgs")
+	t.op("MOVQ a+0(FP), DI")
+	t.op("MOVQ %d(DI), SI", argPointers)
+	t.op("MOVQ %d(DI), BX", argPointerCount)
+	t.line("next:")
+	t.op("MOVQ (SI), AX")
+	t.op("MOVQ %d(DI), CX", argBytes)
+	t.line("line:")
+	t.op("PREFETCHT0 (AX)")
+	t.op("ADDQ $64, AX")
+	t.op("SUBQ $64, CX")
+	t.op("JGT line")
+	t.op("ADDQ $8, SI")
+	t.op("DECQ BX")
+	t.op("JNE next")
+	t.op("RET")
 }
