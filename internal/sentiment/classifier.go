@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync"
 
+	"coldstream/internal/jsonscan"
 	"coldstream/internal/text"
 	"coldstream/lstm"
 	"coldstream/weights"
@@ -109,7 +110,7 @@ func build(f *weights.File, threads int, o lstm.Options) (*Classifier, error) {
 		return nil, err
 	}
 	for _, l := range c.labels {
-		c.quoted = append(c.quoted, appendString(nil, l))
+		c.quoted = append(c.quoted, jsonscan.AppendQuoted(nil, l))
 	}
 	return c, nil
 }
@@ -237,7 +238,7 @@ func (c *Classifier) give(s *scratch) {
 // label. A NaN is written as null.
 func (c *Classifier) AppendFields(dst []byte, message string, r *Result) []byte {
 	dst = append(dst, `"message":`...)
-	dst = appendString(dst, message)
+	dst = jsonscan.AppendQuoted(dst, message)
 	dst = append(dst, `,"sentiment":`...)
 	dst = append(dst, c.quoted[r.Label]...)
 	dst = append(dst, `,"score":`...)
