@@ -63,14 +63,14 @@ func (n *network) plainLSTM(in string, dim int, mask string, set Node) string {
 	return n.add(set)
 }
 
-// posts makes rows of ids as long as posts are (14.3 words on average), padded
-// in front. Words are as unequally frequent as in texts (Zipf).
+// posts makes rows of ids as long as posts are (14.3 words on average for 28
+// steps), padded in front. Words are as unequally frequent as in texts (Zipf).
 func posts(rows, steps, vocab int) []int32 {
 	rng := rand.New(rand.NewPCG(3, 4))
 	words := rand.NewZipf(rng, 1.05, 4, uint64(vocab-2))
 	ids := make([]int32, rows*steps)
 	for row := range rows {
-		length := min(max(1, int(14.3+rng.NormFloat64()*5.5+.5)), steps)
+		length := min(max(1, int(float64(steps)/28*(14.3+rng.NormFloat64()*5.5)+.5)), steps)
 		for t := steps - length; t < steps; t++ {
 			ids[row*steps+t] = int32(words.Uint64()) + 1
 		}
@@ -94,7 +94,7 @@ func BenchmarkPredict(b *testing.B) {
 			m := mustNew(b, net.network.Graph, net.network.params, Options{NoPadSkip: !skip, NoDedupe: true})
 			for _, rows := range []int{1, 32, 500} {
 				for _, threads := range []int{1, 2} {
-					if !skip && threads > 1 || rows == 1 && threads > 1 {
+					if !skip && threads > 1 {
 						continue
 					}
 					b.Run(fmt.Sprintf("net=%s/batch=%d/threads=%d/padskip=%t", net.name, rows, threads, skip), func(b *testing.B) {
@@ -106,15 +106,45 @@ func BenchmarkPredict(b *testing.B) {
 	}
 }
 
-// benchmarkPredict goes through 500 posts in batches, over and over.
+// BenchmarkGrowth shows how the time grows with the units, the steps and the
+// rows of a batch.
+func BenchmarkGrowth(b *testing.B) {
+	run := func(units, steps, rows, threads int) {
+		b.Run(fmt.Sprintf("units=%d/steps=%d/batch=%d/threads=%d", units, steps, rows, threads), func(b *testing.B) {
+			n := newNetwork(2000)
+			h := n.plainLSTM(n.embed(n.ids(steps), 64), 64, "", Node{Units: units})
+			n.Outputs = []string{n.dense(h, units, 3, Softmax)}
+			m := mustNew(b, n.Graph, n.params, Options{NoDedupe: true})
+			benchmarkPredict(b, m, rows, threads, steps, n.vocab)
+		})
+	}
+	for _, units := range []int{16, 32, 64, 128, 256, 512, 1024} {
+		for _, rows := range []int{1, 32} {
+			for _, threads := range []int{1, 2} {
+				run(units, 28, rows, threads)
+			}
+		}
+	}
+	for _, steps := range []int{8, 32, 128, 512} {
+		run(128, steps, 1, 1)
+		run(128, steps, 32, 1)
+	}
+	for rows := 1; rows <= 4096; rows *= 4 {
+		run(128, 28, rows, 1)
+	}
+}
+
+// benchmarkPredict goes through 500 posts, or as many as a batch has, in
+// batches, over and over.
 func benchmarkPredict(b *testing.B, m *Model, rows, threads, steps, vocab int) {
-	ids := posts(500, steps, vocab)
+	total := max(500, rows)
+	ids := posts(total, steps, vocab)
 	s := m.NewScratch(threads)
 	out := [][]float32{make([]float32, rows*3)}
 	in := []Input{{Shape: []int{steps}}}
 	at := 0
 	call := func() {
-		if at+rows > 500 {
+		if at+rows > total {
 			at = 0
 		}
 		in[0].IDs = ids[at*steps : (at+rows)*steps]
@@ -123,7 +153,7 @@ func benchmarkPredict(b *testing.B, m *Model, rows, threads, steps, vocab int) {
 			b.Fatal(err)
 		}
 	}
-	for range 500 / rows {
+	for range total / rows {
 		call()
 	}
 	b.ReportAllocs()

@@ -18,8 +18,8 @@ type cell interface {
 	// project sets x [n][xWidth] = b + in·W; in is [n][inputDim].
 	project(x, in []float32, n int)
 
-	// multiply sets s [n][sWidth] to what a step needs of h, n rows.
-	multiply(s, h []float32, n int)
+	// multiply sets s [n][sWidth] to what a step needs of h, n rows. t may help.
+	multiply(s, h []float32, n int, t *team)
 
 	// zero is s of h = 0.
 	zero() []float32
@@ -33,6 +33,7 @@ type rows struct {
 	kernel.Rows           // State = c of an LSTM, working memory of a GRU
 	z           []float32 // [xWidth]: working memory
 	more        []float32 // [n][Width(units)]: working memory
+	team        *team
 }
 
 // gates says how to compute the gates of a cell.
@@ -82,11 +83,11 @@ func (l *lstmCell) sWidth() int     { return kernel.GateWidth(4, l.units) }
 func (l *lstmCell) zero() []float32 { return l.none }
 
 func (l *lstmCell) project(x, in []float32, n int) {
-	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias)
+	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias, nil)
 }
 
-func (l *lstmCell) multiply(s, h []float32, n int) {
-	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none)
+func (l *lstmCell) multiply(s, h []float32, n int, t *team) {
+	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none, t)
 }
 
 func (l *lstmCell) step(r *rows) {
@@ -139,11 +140,11 @@ func (l *gruCell) sWidth() int     { return kernel.GateWidth(l.recurrent.cols/l.
 func (l *gruCell) zero() []float32 { return l.none }
 
 func (l *gruCell) project(x, in []float32, n int) {
-	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias)
+	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias, nil)
 }
 
-func (l *gruCell) multiply(s, h []float32, n int) {
-	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none)
+func (l *gruCell) multiply(s, h []float32, n int, t *team) {
+	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none, t)
 }
 
 func (l *gruCell) step(r *rows) {
@@ -166,7 +167,7 @@ func (l *gruCell) step(r *rows) {
 		}
 	}
 	r.more = grow(r.more, n*width)
-	l.candidate.product(r.more, width, r.Tmp, width, n, l.none)
+	l.candidate.product(r.more, width, r.Tmp, width, n, l.none, r.team)
 	if l.set != kernel.None {
 		second := r.Rows
 		second.S, second.LDS = r.more, width

@@ -273,6 +273,9 @@ func (c *compiler) findLive() {
 			continue
 		}
 		m.run = append(m.run, i)
+		if l, ok := n.layer.(*recurrent); ok && l.set > kernel.Go && 4*4*l.units*l.units >= teamBytes {
+			m.teams = true
+		}
 		if l, ok := n.layer.(*recurrent); ok && l.tokens != nil {
 			folding = append(folding, l)
 		}

@@ -62,10 +62,10 @@ func (l *denseRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
 	rows, width := len(y)/l.units, l.kernel.width()
 	if width == l.units {
-		l.kernel.product(y, width, in[0].f, l.inputDim, rows, l.bias)
+		l.kernel.product(y, width, in[0].f, l.inputDim, rows, l.bias, nil)
 	} else {
 		l.z = grow(l.z, rows*width)
-		l.kernel.product(l.z, width, in[0].f, l.inputDim, rows, l.bias)
+		l.kernel.product(l.z, width, in[0].f, l.inputDim, rows, l.bias, nil)
 		for i := range rows {
 			copy(y[i*l.units:][:l.units], l.z[i*width:])
 		}

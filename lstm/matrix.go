@@ -28,8 +28,12 @@ func (m *matrix) width() int { return kernel.Width(m.cols) }
 //	c[i][j] = start[j] + a[i][0] m[0][j] + a[i][1] m[1][j] + ...
 //
 // The terms are added in this order, so that an element's bits depend on its
-// own row of A alone. Padding of C is not defined afterwards.
-func (m *matrix) product(c []float32, ldc int, a []float32, lda, n int, start []float32) {
+// own row of A alone. Padding of C is not defined afterwards. t may help.
+func (m *matrix) product(c []float32, ldc int, a []float32, lda, n int, start []float32, t *team) {
+	if t.worthwhile(m, n) {
+		t.product(m, c, ldc, a, lda, n, start)
+		return
+	}
 	if m.set != kernel.None {
 		m.set.Product(c, ldc, a, lda, n, &m.packed, start)
 		return

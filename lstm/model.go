@@ -87,6 +87,7 @@ type Model struct {
 	inputs  []int // indices of nodes, as Graph.Inputs names them
 	outputs []int
 	run     []int // indices of the nodes to compute, in order, inputs apart
+	teams   bool  // a layer has a matrix for which a team pays
 }
 
 // node is a compiled Node.

@@ -53,6 +53,13 @@ func (s *Scratch) runTiles() {
 		s.tile = max(1, min(s.tile, (rows+2*w-1)/(2*w)))
 	}
 	s.next.Store(0)
+	if rows <= teamRows && s.model.teams && s.team != nil {
+		s.tile = rows
+		s.team.assemble()
+		s.workers[0].drain()
+		s.team.dismiss()
+		return
+	}
 	helpers := s.workers[1:min(len(s.workers), (rows+s.tile-1)/s.tile)]
 	s.done.Add(len(helpers))
 	for _, w := range helpers {

@@ -14,6 +14,7 @@ type Scratch struct {
 	busy    atomic.Bool
 	workers []*worker
 	plan    batchPlan
+	team    *team // nil = one thread
 
 	shapes      [][]int // per node, of the call before until resolve
 	resolved    bool    // shapes holds for the inputs in it
@@ -35,6 +36,7 @@ func (m *Model) NewScratch(threads int) *Scratch {
 		panic("lstm: NewScratch: threads must be at least 1")
 	}
 	s := &Scratch{model: m, shapes: make([][]int, len(m.nodes))}
+	s.team = newTeam(threads - 1)
 	for range threads {
 		s.workers = append(s.workers, newWorker(s))
 	}
@@ -108,6 +110,9 @@ func newWorker(s *Scratch) *worker {
 	for _, i := range m.run {
 		n := &m.nodes[i]
 		w.runners[i] = n.layer.bind()
+		if r, ok := w.runners[i].(*recurrentRunner); ok {
+			r.work.team = s.team
+		}
 		for _, k := range n.args {
 			w.args[i] = append(w.args[i], &w.values[k])
 		}

@@ -108,9 +108,9 @@ type countingCell struct {
 	projected, multiplied, stepped int
 }
 
-func (c *countingCell) multiply(s, h []float32, n int) {
+func (c *countingCell) multiply(s, h []float32, n int, t *team) {
 	c.multiplied += n
-	c.cell.multiply(s, h, n)
+	c.cell.multiply(s, h, n, t)
 }
 
 func (c *countingCell) project(z, x []float32, n int) {

@@ -70,6 +70,19 @@ func (m *Matrix) Unpack(dst []float32, stride int) {
 	m.each(func(packed, row, col int) { dst[row*stride+col] = m.Data[packed] })
 }
 
+// From returns the first column of a part of the matrix, whole panels, of as
+// many parts of about the same width.
+func (m *Matrix) From(part, parts int) int {
+	panels := (m.Cols + panelWidth - 1) / panelWidth
+	return min(panels*part/parts*panelWidth, m.Cols)
+}
+
+// Part returns a part of the matrix; it may have no columns.
+func (m *Matrix) Part(part, parts int) Matrix {
+	from, to := m.From(part, parts), m.From(part+1, parts)
+	return Matrix{m.Rows, to - from, m.Data[from*m.Rows : from*m.Rows+Width(to-from)*m.Rows]}
+}
+
 // each calls f for every element with its index in Data.
 func (m *Matrix) each(f func(packed, row, col int)) {
 	for from := 0; from < m.Cols; from += panelWidth {
