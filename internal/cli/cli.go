@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes.
@@ -119,6 +120,7 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, stdin io.R
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return noEmptyFlags(cmd) }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -131,6 +133,17 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, stdin io.R
 	return &commandError{cmd.CommandPath(), err}
 }
 
+// noEmptyFlags refuses flags like --model "$MODEL" where the shell knows no
+// MODEL: to take that for the default would hide the slip.
+func noEmptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = Usagef("--%s is empty", f.Name)
+		}
+	})
+	return err
+}
+
 // Args returns a check for exactly the named arguments.
 func Args(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
@@ -139,6 +152,11 @@ func Args(names ...string) cobra.PositionalArgs {
 			return Usagef("%s is missing", names[len(args)])
 		case len(args) > len(names):
 			return Usagef("unexpected argument %q", args[len(names)])
+		}
+		for i, name := range names {
+			if args[i] == "" {
+				return Usagef("%s is empty", name)
+			}
 		}
 		return nil
 	}

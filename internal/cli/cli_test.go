@@ -47,13 +47,17 @@ func TestExecuteNamesTheCommand(t *testing.T) {
 		{[]string{"convert", "a"}, "prog convert: broken"},
 		{[]string{"convert"}, "prog convert: MODEL is missing (see prog convert --help)"},
 		{[]string{"convert", "a", "b"}, `prog convert: unexpected argument "b" (see prog convert --help)`},
+		{[]string{"convert", ""}, "prog convert: MODEL is empty (see prog convert --help)"},
+		{[]string{"convert", "a", "--name", ""}, "prog convert: --name is empty (see prog convert --help)"},
 		{[]string{"convert", "--no"}, "prog convert: unknown flag: --no (see prog convert --help)"},
 		{[]string{"covert"}, `prog: unknown command "covert"; did you mean "convert"? (see prog --help)`},
 		{[]string{"zzzzz"}, `prog: unknown command "zzzzz" (see prog --help)`},
 	} {
 		root := &cobra.Command{Use: "prog"}
 		Group(root)
-		root.AddCommand(&cobra.Command{Use: "convert MODEL", Args: Args("MODEL"), RunE: func(*cobra.Command, []string) error { return errors.New("broken") }})
+		convert := &cobra.Command{Use: "convert MODEL", Args: Args("MODEL"), RunE: func(*cobra.Command, []string) error { return errors.New("broken") }}
+		convert.Flags().String("name", "", "")
+		root.AddCommand(convert)
 		var out, errs strings.Builder
 		err := Execute(t.Context(), root, c.args, strings.NewReader(""), &out, &errs)
 		if err == nil || err.Error() != c.want || out.String()+errs.String() != "" {
