@@ -66,10 +66,14 @@ func exp2(z float32) float32 {
 		return z
 	}
 	n := float32(math.RoundToEven(float64(z)))
-	z -= n
+	return power(n, z-n)
+}
+
+// power returns 2^(n+r).
+func power(n, r float32) float32 {
 	p := float32(1.535336188319500e-4)
 	for _, c := range [...]float32{1.339887440266574e-3, 9.618437357674640e-3, 5.550332471162809e-2, 2.402264791363012e-1, 6.931472028550421e-1, 1} {
-		p = fma(p, z, c)
+		p = fma(p, r, c)
 	}
 	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
 }
@@ -93,8 +97,15 @@ func hard(r Recurrent, z float32) float32 {
 // tanhParts returns numerator and denominator of tanh(x).
 func tanhParts(x float32) (n, d float32) {
 	const sign = 1 << 31
-	bits := math.Float32bits(x * twoLog2e)
-	e := exp2(math.Float32frombits(bits | sign))
+	bits := math.Float32bits(x)
+	e := math.Float32frombits(bits | sign)
+	if e < -13.86 {
+		e = -13.86
+	}
+	if e == e {
+		n := float32(math.RoundToEven(float64(e * twoLog2e)))
+		e = power(n, fma(e, twoLog2e, -n))
+	}
 	d = 1 + e
 	n = d - 2*e
 	return math.Float32frombits(math.Float32bits(n) | bits&sign), d

@@ -9,6 +9,7 @@ var constants = []struct {
 }{
 	{"NL", -math.Log2E},
 	{"TWOL", 2 * math.Log2E},
+	{"TANHLO", -13.86}, // 2^-40
 	{"SIGN", float32(math.Copysign(0, -1))},
 	// Exponents beyond ±40 change no result by 1e-12, and products of three
 	// powers stay far within float32.
@@ -49,22 +50,23 @@ type machine interface {
 	sub(d, a, b int)
 	mul(d, a, b int)
 	div(d, a, b int)
-	fma(d, a, b int)              // d += a*b, rounded once
-	mulConst(d int, name string)  // d *= constant
-	setConst(d int, name string)  // d = constant
-	horner(p, z int, name string) // p = p*z + constant, rounded once
-	min(d int, name string)       // d = min(d, constant), NaN stays
-	max(d int, name string)       // d = max(d, constant), NaN stays
-	clip(d, t int)                // d = min(max(d, 0), 1), NaN stays; t is overwritten
-	takeSign(sign, d int)         // sign = the sign of d; d = -|d|
-	giveSign(d, sign int)         // d = -d if sign is negative, for d >= 0
-	round(n, f, z int)            // n = the integer nearest to z, even in a tie; f = n as float
-	scale(z, p, n int)            // z = p * 2^n
-	keep(name string) int         // register of HI, LO or ONE
-	loadX(d, gate int)            // d = x of a gate
-	loadS(d, gate int)            // d = s of a gate
-	addS(d, gate int)             // d += s of a gate
-	loadState(d int)              // d = c or z
+	fma(d, a, b int)                       // d += a*b, rounded once
+	mulConst(d int, name string)           // d *= constant
+	mulConstSub(d int, name string, a int) // d = d*constant - a, rounded once
+	setConst(d int, name string)           // d = constant
+	horner(p, z int, name string)          // p = p*z + constant, rounded once
+	min(d, c int)                          // d = min(d, c), NaN in d stays
+	max(d, c int)                          // d = max(d, c), NaN in d stays
+	clip(d, t int)                         // d = min(max(d, 0), 1), NaN stays; t is overwritten
+	takeSign(sign, d int)                  // sign = the sign of d; d = -|d|
+	giveSign(d, sign int)                  // d = -d if sign is negative, for d >= 0
+	round(n, f, z int)                     // n = the integer nearest to z, even in a tie; f = n as float
+	scale(z, p, n int)                     // z = p * 2^n
+	keep(name string) int                  // register of HI, LO or ONE
+	loadX(d, gate int)                     // d = x of a gate
+	loadS(d, gate int)                     // d = s of a gate
+	addS(d, gate int)                      // d += s of a gate
+	loadState(d int)                       // d = c or z
 	storeState(d int)
 	loadH(d int)
 	storeH(d int)
@@ -75,20 +77,34 @@ type machine interface {
 	gates(name string, xGates, sGates int, passes ...func())
 }
 
-// exp2 replaces z by 2^z, each clamped to ±40. n and p are overwritten. The
-// first zs are of any sign, the last ones, as many as that, are none above 0.
-func exp2(m machine, zs []int, negative int, ns, ps []int) {
-	for _, z := range zs[:len(zs)-negative] {
-		m.min(z, "HI")
-	}
-	for _, z := range zs {
-		m.max(z, "LO")
-	}
-	for i, z := range zs {
-		m.round(ns[i], ps[i], z)
+// exp2 replaces z by 2^z, each clamped to ±40. n and p are overwritten.
+//
+// The last zs, as many as tanhs, are -|x| as takeSign leaves it and are
+// replaced by 2^(-2|x| log2 e). Their error counts for more: the fraction of the
+// exponent is taken from the exact product.
+func exp2(m machine, zs []int, tanhs int, ns, ps []int) {
+	sigmoids := len(zs) - tanhs
+	for _, z := range zs[:sigmoids] {
+		m.min(z, m.keep("HI"))
 	}
 	for i, z := range zs {
-		m.sub(z, z, ps[i])
+		if i < sigmoids {
+			m.max(z, m.keep("LO"))
+		} else {
+			m.setConst(ps[i], "TANHLO")
+			m.max(z, ps[i])
+		}
+	}
+	for i, z := range zs {
+		if i < sigmoids {
+			m.round(ns[i], ps[i], z)
+			m.sub(z, z, ps[i])
+		} else {
+			m.setConst(ps[i], "TWOL")
+			m.mul(ps[i], ps[i], z)
+			m.round(ns[i], ps[i], ps[i])
+			m.mulConstSub(z, "TWOL", ps[i])
+		}
 	}
 	for i := range zs {
 		m.setConst(ps[i], "C6")
@@ -103,14 +119,8 @@ func exp2(m machine, zs []int, negative int, ns, ps []int) {
 	}
 }
 
-// With e = 2^(-2|x| log2 e), tanh|x| = (1-e)/(1+e). tanhExponent replaces x by
-// the exponent and sets sign.
-func tanhExponent(m machine, x, sign int) {
-	m.mulConst(x, "TWOL")
-	m.takeSign(sign, x)
-}
-
-// tanhParts replaces e by the numerator of tanh x and sets its denominator.
+// tanhParts replaces e = 2^(-2|x| log2 e) by the numerator of tanh x =
+// ±(1-e)/(1+e) and sets the denominator.
 // The numerator is (1+e) - 2e, so that the rounding of 1+e is in both and all
 // but cancels; 2e is exact.
 func tanhParts(m machine, e, sign, denominator int) {
@@ -178,7 +188,7 @@ func lstmState(m machine, r recurrentActivation) {
 	m.mulConst(i, "NL")
 	m.mulConst(f, "NL")
 	m.mulConst(o, "NL")
-	tanhExponent(m, g, 12)
+	m.takeSign(12, g)
 	exp2(m, []int{i, f, o, g}, 1, []int{4, 5, 6, 7}, []int{8, 9, 10, 11})
 	m.add(i, one, i)
 	m.add(f, one, f)
@@ -205,7 +215,7 @@ func lstmOutput(m machine, r recurrentActivation) {
 		m.storeH(o)
 		return
 	}
-	tanhExponent(m, g, 6)
+	m.takeSign(6, g)
 	exp2(m, []int{g}, 1, []int{4}, []int{5})
 	tanhParts(m, g, 6, 4)
 	m.mul(o, o, 4)
@@ -255,7 +265,7 @@ func gruOutput(m machine, r recurrentActivation) {
 		blend(m, z, g)
 		return
 	}
-	tanhExponent(m, g, 6)
+	m.takeSign(6, g)
 	exp2(m, []int{g}, 1, []int{4}, []int{5})
 	tanhParts(m, g, 6, 4)
 	m.mul(g, z, g) // Ez Ng
@@ -304,7 +314,7 @@ func gruBefore(m machine) {
 
 // tanh replaces z by its hyperbolic tangent; 4 to 6 are overwritten.
 func tanh(m machine, z int) {
-	tanhExponent(m, z, 6)
+	m.takeSign(6, z)
 	exp2(m, []int{z}, 1, []int{4}, []int{5})
 	tanhParts(m, z, 6, 4)
 	m.div(z, z, 4)

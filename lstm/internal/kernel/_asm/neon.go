@@ -299,12 +299,18 @@ func (m *neon) horner(p, z int, name string) {
 	m.move(p, 30)
 }
 
-func (m *neon) min(d int, name string) { m.word(0x4ea0f400, "FMIN", d, d, m.keep(name)) }
-func (m *neon) max(d int, name string) { m.word(0x4e20f400, "FMAX", d, d, m.keep(name)) }
+func (m *neon) min(d, c int) { m.word(0x4ea0f400, "FMIN", d, d, c) }
+func (m *neon) max(d, c int) { m.word(0x4e20f400, "FMAX", d, d, c) }
+
+func (m *neon) mulConstSub(d int, name string, a int) {
+	m.word2(0x6ea0f800, "FNEG", 30, a)
+	m.fma(30, d, m.keep(name))
+	m.move(d, 30)
+}
 
 func (m *neon) clip(d, _ int) {
-	m.max(d, "ZERO")
-	m.min(d, "ONE")
+	m.max(d, m.keep("ZERO"))
+	m.min(d, m.keep("ONE"))
 }
 
 func (m *neon) takeSign(sign, d int) {

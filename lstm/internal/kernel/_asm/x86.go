@@ -312,13 +312,15 @@ func (m *x86) setConst(d int, name string) {
 }
 
 // Of two operands with a NaN, MIN and MAX return the second, in Intel's order.
-func (m *x86) min(d int, name string) { m.three("VMINPS", d, m.keep(name), d) }
-func (m *x86) max(d int, name string) { m.three("VMAXPS", d, m.keep(name), d) }
+func (m *x86) min(d, c int) { m.three("VMINPS", d, c, d) }
+func (m *x86) max(d, c int) { m.three("VMAXPS", d, c, d) }
+
+func (m *x86) mulConstSub(d int, name string, a int) { m.withConst("VFMSUB132PS", name, a, d) }
 
 func (m *x86) clip(d, t int) {
 	m.op("VXORPS X%d, X%d, X%d", t, t, t)
-	m.three("VMAXPS", d, t, d)
-	m.min(d, "ONE")
+	m.max(d, t)
+	m.min(d, m.keep("ONE"))
 }
 
 func (m *x86) takeSign(sign, d int) {
