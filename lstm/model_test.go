@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -309,4 +310,56 @@ func TestOutputShapesFollowTheInput(t *testing.T) {
 	if _, err := m.OutputShapes([][]int{{math.MaxInt32}}); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("huge length: error %v", err)
 	}
+}
+
+// TestPackedWeightsAreUsedInPlace: a Model of packed weights allocates next to
+// nothing for them.
+func TestPackedWeightsAreUsedInPlace(t *testing.T) {
+	n := stackedNetwork(2000, 128, 196, 128)
+	size := 0
+	for _, p := range n.params {
+		size += 4 * len(p.Data)
+	}
+	allocated := func(params map[string]Tensor) int {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		mustNew(t, n.Graph, params, Options{TrustParams: true})
+		runtime.ReadMemStats(&after)
+		return int(after.TotalAlloc - before.TotalAlloc)
+	}
+	packed := Pack(n.Graph, n.params)
+	if Kernels()[0] == "gonum" {
+		t.Skip("gonum takes weights as they are")
+	}
+	if got := allocated(packed); got > 100<<10 {
+		t.Errorf("New allocated %d bytes for %d bytes of packed weights", got, size)
+	}
+	if got := allocated(n.params); got < size/2 {
+		t.Errorf("New allocated %d bytes for %d bytes of weights to pack: the test measures nothing", got, size)
+	}
+}
+
+// TestPackLeavesOtherTensorsAlone: what is not multiplied with, and what two
+// nodes use in different ways.
+func TestPackLeavesOtherTensorsAlone(t *testing.T) {
+	n := newNetwork(12)
+	seq := n.embed(n.ids(4), 12)
+	h := n.plainLSTM(seq, 12, "", Node{Units: 5})
+	n.Outputs = []string{n.dense(h, 5, 3, Softmax)}
+	table := n.Nodes[1].Params[0]
+	// A dense layer that has the embedding's table as its kernel, as tied weights have.
+	tied := n.add(Node{Op: OpDense, Inputs: []string{seq}, Units: 12, Params: []string{table}})
+	n.Outputs = append(n.Outputs, tied)
+	packed := Pack(n.Graph, n.params)
+	for _, name := range []string{table, n.Nodes[2].Params[2]} {
+		if &packed[name].Data[0] != &n.params[name].Data[0] {
+			t.Errorf("tensor %q was packed", name)
+		}
+	}
+	if shape := packed[n.Nodes[2].Params[1]].Shape; !slices.Equal(shape, []int{1, 5, 24}) {
+		t.Errorf("the recurrent kernel has shape %v", shape)
+	}
+	in := []Input{{IDs: []int32{1, 2, 3, 11, 0, 0, 5, 7}}}
+	want := predict(t, mustNew(t, n.Graph, n.params, Options{}), nil, 2, in)
+	requireSameBits(t, 0, "packed", predict(t, mustNew(t, n.Graph, packed, Options{}), nil, 2, in), want)
 }
