@@ -141,9 +141,11 @@ func TestPublishedPredictions(t *testing.T) {
 			}
 			tolerance := 1e-6
 			if strings.HasPrefix(name, "simple_lstm_") {
-				// Sums of 50 terms of up to 2 that cancel: the published numbers
-				// are themselves up to 1.3e-6 away from exact arithmetic.
-				tolerance = 2e-6
+				// Sums of 50 terms of up to 2 that cancel. From exact arithmetic
+				// (float64) the published numbers are up to 1.1e-6 away, relative
+				// to their size where it is above 1, and any order of adding up
+				// float32 about as much: gonum's 1.5e-6, the kernels' 1.4e-6.
+				tolerance = 2.5e-6
 			}
 			if err := expected.compare(got[0], tolerance); err != nil {
 				t.Error(err)
