@@ -45,4 +45,6 @@ install requirements.txt
 if [ -z "${PEERS_WITHOUT_PYTORCH:-}" ]; then
 	install requirements-pytorch.txt || echo "bench/peers: PyTorch is left out" >&2
 fi
+# The reference outputs too are computed on the one processor.
+export OPENBLAS_NUM_THREADS=1
 exec "$python" "$here/run.py" "$@" --work "$work"

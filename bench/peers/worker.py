@@ -61,8 +61,9 @@ class Worker:
             call()
         return f"ns {perf_counter_ns() - start} {len(calls)}"
 
-    def check(self, name, batch, path):
+    def check(self, name, batch, path, limit="0"):
         batches, calls = self.prepare(name, int(batch))
+        calls = calls[: int(limit) or None]
         net, _ = self.loaded[name]
         out = np.full((net.rows, nets.CLASSES), np.nan, "<f4")
         for rows, call in zip(batches, calls):

@@ -132,8 +132,8 @@ class Process:
     def load(self, net):
         self.ask(f"load {net}", "ok")
 
-    def check(self, net, batch, path):
-        self.ask(f"check {net} {batch} {path}", "ok")
+    def check(self, net, batch, path, limit=0):
+        self.ask(f"check {net} {batch} {path} {limit}", "ok")
 
     def run(self, net, batch, limit=0):
         """Returns nanoseconds per call, and the number of calls."""

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -60,8 +61,8 @@ func (w *worker) answer(words []string) (string, error) {
 		return "", fmt.Errorf("batch %s of %d rows", words[2], n.rows)
 	}
 	if words[0] == "check" {
-		if len(words) != 4 {
-			return "", fmt.Errorf("check takes a network, a batch and a file")
+		if len(words) < 4 {
+			return "", errors.New("check takes a network, a batch and a file")
 		}
 		out, err := n.outputs(batch)
 		if err != nil {
