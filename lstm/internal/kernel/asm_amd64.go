@@ -89,6 +89,39 @@ func gruBeforeAVX512(a *gateArgs)
 func prefetch(a *prefetchArgs)
 
 //go:noescape
+func productInt8AVX21(a *int8Args)
+
+//go:noescape
+func productInt8VNNI1(a *int8Args)
+
+//go:noescape
+func productInt8AVX22(a *int8Args)
+
+//go:noescape
+func productInt8VNNI2(a *int8Args)
+
+//go:noescape
+func productInt8AVX23(a *int8Args)
+
+//go:noescape
+func productInt8VNNI3(a *int8Args)
+
+//go:noescape
+func productInt8AVX24(a *int8Args)
+
+//go:noescape
+func productInt8VNNI4(a *int8Args)
+
+//go:noescape
+func rowInt8AVX2(a *int8Args)
+
+//go:noescape
+func rowInt8VNNI(a *int8Args)
+
+//go:noescape
+func quantiseAVX2(a *quantiseArgs)
+
+//go:noescape
 func roofFMAAVX2(a *roofArgs)
 
 //go:noescape

@@ -53,6 +53,39 @@ func gruBeforeNEON(a *gateArgs)
 func prefetch(a *prefetchArgs)
 
 //go:noescape
+func productInt8SDOT1(a *int8Args)
+
+//go:noescape
+func productInt8NEON1(a *int8Args)
+
+//go:noescape
+func productInt8SDOT2(a *int8Args)
+
+//go:noescape
+func productInt8NEON2(a *int8Args)
+
+//go:noescape
+func productInt8SDOT3(a *int8Args)
+
+//go:noescape
+func productInt8NEON3(a *int8Args)
+
+//go:noescape
+func productInt8SDOT4(a *int8Args)
+
+//go:noescape
+func productInt8NEON4(a *int8Args)
+
+//go:noescape
+func rowInt8SDOT(a *int8Args)
+
+//go:noescape
+func rowInt8NEON(a *int8Args)
+
+//go:noescape
+func quantiseNEON(a *quantiseArgs)
+
+//go:noescape
 func roofFMANEON(a *roofArgs)
 
 //go:noescape

@@ -117,3 +117,67 @@ func TestShortSlicesPanic(t *testing.T) {
 		}
 	}
 }
+
+// fenceInt8 is fence for a multiple of 4 bytes.
+func fenceInt8(t *testing.T, v []int8, front bool) []int8 {
+	words := fenced(t, len(v)/4, front)
+	f := unsafe.Slice((*int8)(unsafe.Pointer(&words[0])), len(v))
+	copy(f, v)
+	return f
+}
+
+// TestNothingBeyondBytesIsTouched: likewise for products of bytes.
+func TestNothingBeyondBytesIsTouched(t *testing.T) {
+	for _, dot := range append(dots(), DotGo) {
+		for _, front := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/front=%t", dot, front), func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(10, 10))
+				for _, cols := range []int{1, 8, 9, 23, 31, 32, 33, 64, 71, 100, 200} {
+					for _, rows := range []int{1, 2, 3, 4, 5, 6, 7, 13} {
+						k := 1 + rng.IntN(19)
+						lda := (k + 3) / 4 * 4
+						b := PackInt8(int8s(rng, k*cols), floats(rng, cols), k, cols, cols)
+						b.Data = fenceInt8(t, b.Data, front)
+						b.Factor, b.Offset = fence(t, b.Factor, front), fence(t, b.Offset, front)
+						a := fenceInt8(t, int8s(rng, rows*lda), front)
+						dot.Product(fenced(t, rows*Width(cols), front), Width(cols), a, lda, rows, &b, fence(t, floats(rng, Width(cols)), front))
+					}
+				}
+				for n := 8; n < 100; n += 8 {
+					dot.Quantise(fenceInt8(t, make([]int8, n), front), fence(t, floats(rng, n), front))
+				}
+			})
+		}
+	}
+}
+
+func TestShortSlicesOfBytesPanic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	panics := func(name string, f func()) {
+		t.Helper()
+		defer func() {
+			if recover() == nil {
+				t.Errorf("%s: no panic", name)
+			}
+		}()
+		f()
+	}
+	for _, dot := range append(dots(), DotGo) {
+		m := PackInt8(int8s(rng, 5*9), floats(rng, 9), 5, 9, 9)
+		data, factor, offset := m, m, m
+		data.Data, factor.Factor, offset.Offset = m.Data[1:], m.Factor[1:], m.Offset[1:]
+		v := func(n int) []float32 { return make([]float32, n) }
+		a := make([]int8, 16)
+		dot.Product(v(32), 16, a, 8, 2, &m, v(16))
+		panics("c", func() { dot.Product(v(31), 16, a, 8, 2, &m, v(16)) })
+		panics("a", func() { dot.Product(v(32), 16, a[1:], 8, 2, &m, v(16)) })
+		panics("start", func() { dot.Product(v(32), 16, a, 8, 2, &m, v(15)) })
+		for name, short := range map[string]*Int8{"data": &data, "factor": &factor, "offset": &offset} {
+			panics(name, func() { dot.Product(v(32), 16, a, 8, 2, short, v(16)) })
+		}
+		panics("distance of rows of a", func() { dot.Product(v(32), 16, a, 5, 2, &m, v(16)) })
+		panics("no rows", func() { dot.Product(v(32), 16, a, 8, 0, &m, v(16)) })
+		panics("quantise", func() { dot.Quantise(a[:8], v(16)) })
+		panics("quantise, no multiple of 8", func() { dot.Quantise(a[:7], v(7)) })
+	}
+}

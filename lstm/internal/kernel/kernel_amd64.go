@@ -115,3 +115,57 @@ func gruBeforeGates(s Set, a *gateArgs) {
 		gruBeforeAVX2(a)
 	}
 }
+
+// dots returns the implementations of products of bytes that run here.
+func dots() []Dot {
+	var all []Dot
+	for _, s := range detected() {
+		if d := bestDot(s); len(all) == 0 || all[len(all)-1] != d {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func bestDot(s Set) Dot {
+	if s == AVX512 && cpu.X86.HasAVX512VNNI {
+		return DotVNNI
+	}
+	return DotAVX2
+}
+
+func quantise(a *quantiseArgs) { quantiseAVX2(a) }
+
+func productInt8(d Dot, vectors int, a *int8Args) {
+	if d == DotVNNI {
+		switch vectors {
+		case 1:
+			productInt8VNNI1(a)
+		case 2:
+			productInt8VNNI2(a)
+		case 3:
+			productInt8VNNI3(a)
+		default:
+			productInt8VNNI4(a)
+		}
+		return
+	}
+	switch vectors {
+	case 1:
+		productInt8AVX21(a)
+	case 2:
+		productInt8AVX22(a)
+	case 3:
+		productInt8AVX23(a)
+	default:
+		productInt8AVX24(a)
+	}
+}
+
+func rowInt8(d Dot, a *int8Args) {
+	if d == DotVNNI {
+		rowInt8VNNI(a)
+	} else {
+		rowInt8AVX2(a)
+	}
+}

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "golang.org/x/sys/cpu"
+
 func detected() []Set { return []Set{NEON} } // part of every arm64 processor
 
 func product(_ Set, vectors int, a *productArgs) {
@@ -53,3 +55,54 @@ func gruResetGates(_ Set, r Recurrent, a *gateArgs) {
 }
 
 func gruBeforeGates(_ Set, a *gateArgs) { gruBeforeNEON(a) }
+
+// dots returns the implementations of products of bytes that run here.
+func dots() []Dot {
+	if bestDot(NEON) == DotSDOT {
+		return []Dot{DotSDOT, DotNEON}
+	}
+	return []Dot{DotNEON}
+}
+
+func bestDot(Set) Dot {
+	if cpu.ARM64.HasASIMDDP {
+		return DotSDOT
+	}
+	return DotNEON
+}
+
+func quantise(a *quantiseArgs) { quantiseNEON(a) }
+
+func productInt8(d Dot, vectors int, a *int8Args) {
+	if d == DotSDOT {
+		switch vectors {
+		case 1:
+			productInt8SDOT1(a)
+		case 2:
+			productInt8SDOT2(a)
+		case 3:
+			productInt8SDOT3(a)
+		default:
+			productInt8SDOT4(a)
+		}
+		return
+	}
+	switch vectors {
+	case 1:
+		productInt8NEON1(a)
+	case 2:
+		productInt8NEON2(a)
+	case 3:
+		productInt8NEON3(a)
+	default:
+		productInt8NEON4(a)
+	}
+}
+
+func rowInt8(d Dot, a *int8Args) {
+	if d == DotSDOT {
+		rowInt8SDOT(a)
+	} else {
+		rowInt8NEON(a)
+	}
+}

@@ -32,6 +32,19 @@ func main() {
 	allGates(avx2)
 	allGates(avx512)
 	x86Prefetch(x)
+	maddubs := &x86{text: x, name: "AVX2", lanes: 8, bytes: maddubs{}}
+	vnni := &x86{text: x, name: "VNNI", lanes: 8, bytes: vnni{}}
+	for vectors := 1; vectors <= 4; vectors++ {
+		maddubs.int8Product(vectors, []int{6, 6, 4, 3}[vectors-1])
+		if vectors < 4 {
+			vnni.int8Product(vectors, []int{6, 6, 4}[vectors-1])
+		}
+	}
+	vnni.lanes = 16
+	vnni.int8Product(4, 12)
+	maddubs.int8Row(2)
+	vnni.int8Row(6)
+	avx2.quantise()
 	avx2.roofs(12)
 	avx512.roofs(24)
 	x.write(*out, "amd64")
@@ -40,12 +53,21 @@ func main() {
 	a.header()
 	neonConstants(a)
 	n := &neon{text: a}
+	sdot := &neon{text: a, bytes: &neonBytes{name: "SDOT", term: (*neon).sdotLane}}
+	smull := &neon{text: a, bytes: &neonBytes{name: "NEON", term: (*neon).smull, spread: true}}
 	for vectors := 1; vectors <= 4; vectors++ {
 		n.product(vectors, []int{6, 6, 4, 3}[vectors-1])
 	}
 	n.row(2)
 	allGates(n)
 	neonPrefetch(a)
+	for vectors := 1; vectors <= 4; vectors++ {
+		sdot.product(vectors, []int{6, 6, 4, 3}[vectors-1])
+		smull.product(vectors, 2)
+	}
+	sdot.row(2)
+	smull.row(1)
+	n.quantise()
 	n.roofs()
 	a.write(*out, "arm64")
 }
@@ -103,6 +125,22 @@ const (
 	argPointers     = 0
 	argPointerCount = 8
 	argBytes        = 16
+)
+
+// Offsets of the further fields of int8Args.
+const (
+	argFactor = 72
+	argOffset = 80
+)
+
+// Offsets of the fields of quantiseArgs.
+const (
+	argTo    = 0
+	argFrom  = 8
+	argCount = 16
+	argFlip  = 24
+	argMost  = 32
+	argLeast = 36
 )
 
 // Offsets of the fields of roofArgs.

@@ -8,7 +8,10 @@ import (
 // neon writes arm64 with Advanced SIMD. Instructions that Go's assembler does
 // not know are written as words; their layouts are in the Arm Architecture
 // Reference Manual, C7.2.
-type neon struct{ *text }
+type neon struct {
+	*text
+	bytes *neonBytes // the products are of bytes; nil = of float32
+}
 
 func neonConstants(t *text) {
 	t.line("")
@@ -40,7 +43,8 @@ func (m *neon) fmlaLane(d, n, v, lane int) {
 //	R0 args, R1 c, R2 ldc, R3 first row of a of the tile, R4 lda, R5 rows left,
 //	R6 b, R7 steps left, R8... rows of a, R14 init, R15 rows of the tile
 func (m *neon) product(vectors, maxRows int) {
-	m.begin(fmt.Sprintf("productNEON%d", vectors), "productArgs")
+	name, args := m.named("product")
+	m.begin(fmt.Sprintf("%s%d", name, vectors), args)
 	m.op("MOVD a+0(FP), R0")
 	m.op("MOVD %d(R0), R1", argC)
 	m.op("MOVD %d(R0), R2", argLDC)
@@ -70,32 +74,85 @@ func (m *neon) product(vectors, maxRows int) {
 	}
 }
 
+// named returns the name of a function and of its arguments.
+func (m *neon) named(what string) (name, args string) {
+	if m.bytes != nil {
+		return what + "Int8" + m.bytes.name, "int8Args"
+	}
+	return what + "NEON", "productArgs"
+}
+
+// neonSum is a register of sums.
+type neonSum struct {
+	reg int
+	out int // where it stands in a row of c, in bytes
+}
+
+// start writes the first values of sums. A register holds how many bytes in a
+// row of c they stand behind their place.
+func (m *neon) start(sums []neonSum, shift string) {
+	if m.bytes != nil {
+		m.clear(sums)
+		return
+	}
+	m.shifted(argInit, "R14", shift)
+	for _, s := range sums {
+		m.op("FMOVQ %d(R14), F%d", s.out, s.reg)
+	}
+}
+
+// shifted loads a pointer from the arguments and adds shift to it.
+func (m *neon) shifted(arg int, to, shift string) {
+	m.op("MOVD %d(R0), %s", arg, to)
+	if shift != "" {
+		m.op("ADD %s, %s", shift, to)
+	}
+}
+
+// term writes sum += b * lane of x.
+func (m *neon) term(sum, b, x, lane int) {
+	if m.bytes != nil {
+		m.bytes.term(m, sum, b, x, lane)
+		return
+	}
+	m.fmlaLane(sum, b, x, lane)
+}
+
 func (m *neon) tile(rows, vectors int) {
 	quads := 2 * vectors
 	acc := func(row, q int) int { return row*quads + q }
 	a := func(row int) int { return rows*quads + row }
 	firstB := rows*quads + rows
-	spare := min(32-firstB, quads)
+	if m.bytes != nil && m.bytes.spread {
+		firstB += rows
+	}
+	spare := min(m.free()-firstB, quads)
 	m.line("rows%d:", rows)
 	m.op("MOVD %d(R0), R6", argB)
-	m.op("MOVD %d(R0), R14", argInit)
 	m.op("MOVD %d(R0), R7", argK)
 	for row := range rows {
 		m.op("MOVD R3, R%d", 8+row)
 		m.op("ADD R4, R3")
 	}
+	sums := func(row int) (sums []neonSum) {
+		for q := range quads {
+			sums = append(sums, neonSum{acc(row, q), 16 * q})
+		}
+		return sums
+	}
+	m.start(sums(0), "")
 	for q := range quads {
-		m.op("FMOVQ %d(R14), F%d", 16*q, acc(0, q))
 		for row := 1; row < rows; row++ {
 			m.op("VORR V%d.B16, V%d.B16, V%d.B16", acc(0, q), acc(0, q), acc(row, q))
 		}
 	}
 	step := func(lane, offset int) {
+		m.spread(a(0), rows, lane)
 		for q := range quads {
 			b := firstB + q%spare
 			m.op("FMOVQ %d(R6), F%d", offset+16*q, b)
 			for row := range rows {
-				m.fmlaLane(acc(row, q), b, a(row), lane)
+				m.term(acc(row, q), b, a(row), lane)
 			}
 		}
 	}
@@ -124,8 +181,9 @@ func (m *neon) tile(rows, vectors int) {
 	m.op("BNE one%d", rows)
 	m.line("store%d:", rows)
 	for row := range rows {
-		for q := range quads {
-			m.op("FMOVQ F%d, %d(R1)", acc(row, q), 16*q)
+		m.finish(sums(row), "")
+		for _, s := range sums(row) {
+			m.op("FMOVQ F%d, %d(R1)", s.reg, s.out)
 		}
 		m.op("ADD R2, R1")
 	}
@@ -137,7 +195,7 @@ func (m *neon) tile(rows, vectors int) {
 //	R0 args, R8 a, R7 steps left, R6 and R9 panels, R10 the narrow one, R1 c,
 //	R2 panels left, R3 b, R11 the place in c and init in bytes
 func (m *neon) row(maxPanels int) {
-	m.begin("rowNEON", "productArgs")
+	m.begin(m.named("row"))
 	m.op("MOVD a+0(FP), R0")
 	m.op("MOVD %d(R0), R3", argB)
 	m.op("MOVD %d(R0), R2", argPanels)
@@ -181,38 +239,26 @@ func (m *neon) rowForm(panels, tail int) {
 	case tail > 0:
 		m.op("MOVD R6, R10")
 	}
-	type sum struct {
-		reg  int
-		walk string
-		at   int // from walk
-		out  int // from c
-	}
-	var sums []sum
-	for p := range panels {
-		for q := range 8 {
-			sums = append(sums, sum{len(sums), walk[p], 16 * q, 128*p + 16*q})
-		}
-	}
-	for q := range 2 * tail {
-		sums = append(sums, sum{len(sums), "R10", 16 * q, 128*panels + 16*q})
+	var sums []neonSum
+	for range 8*panels + 2*tail {
+		sums = append(sums, neonSum{len(sums), 16 * len(sums)})
 	}
 	x, b := len(sums), len(sums)+1
-	spare := 32 - b
-	m.op("MOVD %d(R0), R1", argInit)
-	m.op("ADD R11, R1")
-	for _, s := range sums {
-		m.op("FMOVQ %d(R1), F%d", s.out, s.reg)
+	if m.bytes != nil && m.bytes.spread {
+		b++
 	}
-	m.op("MOVD %d(R0), R1", argC)
-	m.op("ADD R11, R1")
+	spare := m.free() - b
+	m.start(sums, "R11")
+	m.shifted(argC, "R1", "R11")
 	step := func(lane int) {
+		m.spread(x, 1, lane)
 		for i, s := range sums {
-			width := 128
-			if s.walk == "R10" {
-				width = 32 * tail
+			from, at := "R10", s.out-128*panels+lane*32*tail
+			if p := s.out / 128; p < panels {
+				from, at = walk[p], s.out%128+lane*128
 			}
-			m.op("FMOVQ %d(%s), F%d", s.at+lane*width, s.walk, b+i%spare)
-			m.fmlaLane(s.reg, b+i%spare, x, lane)
+			m.op("FMOVQ %d(%s), F%d", at, from, b+i%spare)
+			m.term(s.reg, b+i%spare, x, lane)
 		}
 	}
 	advance := func(lanes int) {
@@ -243,6 +289,7 @@ func (m *neon) rowForm(panels, tail int) {
 	m.op("SUBS $1, R7")
 	m.op("BNE one%d", form)
 	m.line("store%d:", form)
+	m.finish(sums, "R11")
 	for _, s := range sums {
 		m.op("FMOVQ F%d, %d(R1)", s.reg, s.out)
 	}

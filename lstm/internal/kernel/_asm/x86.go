@@ -11,6 +11,7 @@ type x86 struct {
 	name   string
 	lanes  int
 	masked bool // within gates: the last units of a row, under mask K1
+	bytes  x86Bytes
 }
 
 // v returns the name of a vector register.
@@ -39,8 +40,15 @@ func x86Constants(t *text) {
 //	DI args, R9 first row of a of the tile, BX lda, DX c, R10 rows left,
 //	SI b, CX steps left, R8 R11 R12 R13 rows 0, 3, 6, 9 of a
 func (m *x86) product(vectors, maxRows int) {
-	name := fmt.Sprintf("product%s%d", m.name, vectors)
-	m.begin(name, "productArgs")
+	m.tiles(fmt.Sprintf("product%s%d", m.name, vectors), "productArgs", maxRows, func(rows int) {
+		m.tile(rows, vectors*8/m.lanes, vectors*32)
+	})
+}
+
+// tiles writes a function that walks down the rows in tiles of up to maxRows,
+// each number of rows with code of its own.
+func (m *x86) tiles(name, args string, maxRows int, tile func(rows int)) {
+	m.begin(name, args)
 	m.op("MOVQ a+0(FP), DI")
 	m.op("MOVQ %d(DI), DX", argC)
 	m.op("MOVQ %d(DI), R9", argA)
@@ -66,8 +74,25 @@ func (m *x86) product(vectors, maxRows int) {
 	m.op("VZEROUPPER")
 	m.op("RET")
 	for rows := 1; rows <= maxRows; rows++ {
-		m.tile(rows, vectors*8/m.lanes, vectors*32)
+		tile(rows)
 	}
+}
+
+// tileRows writes the pointers to the rows of a tile. It returns the operand
+// for the element of each row, and the registers to move on.
+func (m *x86) tileRows(rows int) (element func(row int) string, pointers []string) {
+	group := []string{"R8", "R11", "R12", "R13"}
+	m.op("MOVQ R9, R8")
+	for g := 1; 3*g < rows; g++ {
+		m.op("LEAQ (%s)(BX*2), %s", group[g-1], group[g])
+		m.op("ADDQ BX, %s", group[g])
+	}
+	return func(row int) string {
+		if row%3 == 0 {
+			return "(" + group[row/3] + ")"
+		}
+		return fmt.Sprintf("(%s)(BX*%d)", group[row/3], row%3)
+	}, group[:(rows+2)/3]
 }
 
 func (m *x86) tile(rows, vectors, panelRow int) {
@@ -76,18 +101,7 @@ func (m *x86) tile(rows, vectors, panelRow int) {
 	m.op("MOVQ %d(DI), SI", argB)
 	m.op("MOVQ %d(DI), AX", argInit)
 	m.op("MOVQ %d(DI), CX", argK)
-	group := []string{"R8", "R11", "R12", "R13"}
-	m.op("MOVQ R9, R8")
-	for g := 1; 3*g < rows; g++ {
-		m.op("LEAQ (%s)(BX*2), %s", group[g-1], group[g])
-		m.op("ADDQ BX, %s", group[g])
-	}
-	a := func(row int) string {
-		if row%3 == 0 {
-			return "(" + group[row/3] + ")"
-		}
-		return fmt.Sprintf("(%s)(BX*%d)", group[row/3], row%3)
-	}
+	a, pointers := m.tileRows(rows)
 	acc := func(row, v int) string { return m.v(row*vectors + v) }
 	for v := range vectors {
 		m.op("VMOVUPS %d(AX), %s", v*size, acc(0, v))
@@ -133,8 +147,8 @@ func (m *x86) tile(rows, vectors, panelRow int) {
 		}
 	}
 	m.op("ADDQ $%d, SI", panelRow)
-	for g := 0; 3*g < rows; g++ {
-		m.op("ADDQ $4, %s", group[g])
+	for _, p := range pointers {
+		m.op("ADDQ $4, %s", p)
 	}
 	m.op("DECQ CX")
 	m.op("JNE loop%d", rows)
@@ -155,7 +169,13 @@ func (m *x86) tile(rows, vectors, panelRow int) {
 //	DI args, R8 a, CX steps left, SI R9 R10 R11 R12 R13 panels, BX the narrow
 //	one, DX c; args.b, args.c and args.init move on
 func (m *x86) row(maxPanels int) {
-	m.begin("row"+m.name, "productArgs")
+	m.rowForms("row"+m.name, "productArgs", maxPanels, m.rowForm)
+}
+
+// rowForms writes a function with code of its own for each number of panels and
+// width of the narrow one.
+func (m *x86) rowForms(name, args string, maxPanels int, form func(panels, tail int)) {
+	m.begin(name, args)
 	m.op("MOVQ a+0(FP), DI")
 	m.line("next:")
 	m.op("MOVQ %d(DI), AX", argPanels)
@@ -187,18 +207,23 @@ func (m *x86) row(maxPanels int) {
 	m.line("done:")
 	m.op("VZEROUPPER")
 	m.op("RET")
-	for form := 1; form < 4*maxPanels+4; form++ {
-		m.rowForm(form/4, form%4)
+	for i := 1; i < 4*maxPanels+4; i++ {
+		form(i/4, i%4)
 	}
 }
 
-func (m *x86) rowForm(panels, tail int) {
-	form := 4*panels + tail
+// rowSum is a register of sums of a row.
+type rowSum struct {
+	reg, weights, out string
+}
+
+// rowSums writes the pointers to the panels. It returns the sums, which take
+// the first registers, and the registers to move on.
+func (m *x86) rowSums(panels, tail int) (sums []rowSum, walk []string) {
 	size := 4 * m.lanes
-	m.line("form%d:", form)
 	m.op("MOVQ CX, AX")
 	m.op("SHLQ $7, AX") // bytes of a panel
-	walk := []string{"SI", "R9", "R10", "R11", "R12", "R13"}[:panels]
+	walk = []string{"SI", "R9", "R10", "R11", "R12", "R13"}[:panels]
 	for p := 1; p < panels; p++ {
 		m.op("LEAQ (%s)(AX*1), %s", walk[p-1], walk[p])
 	}
@@ -208,36 +233,24 @@ func (m *x86) rowForm(panels, tail int) {
 	case tail > 0:
 		m.op("MOVQ SI, BX")
 	}
-	type sum struct {
-		reg, weights, out string
-	}
-	var sums []sum
-	used := 0
 	for p := range panels {
 		for v := range 128 / size {
-			sums = append(sums, sum{m.v(used), fmt.Sprintf("%d(%s)", v*size, walk[p]), fmt.Sprintf("%d(DX)", p*128+v*size)})
-			used++
+			sums = append(sums, rowSum{m.v(len(sums)), fmt.Sprintf("%d(%s)", v*size, walk[p]), fmt.Sprintf("%d(DX)", p*128+v*size)})
 		}
 	}
 	for at := 0; at < 32*tail; {
-		n, reg := 32, fmt.Sprintf("Y%d", used)
+		n, reg := 32, fmt.Sprintf("Y%d", len(sums))
 		if m.lanes == 16 && at+64 <= 32*tail {
-			n, reg = 64, m.v(used)
+			n, reg = 64, m.v(len(sums))
 		}
-		sums = append(sums, sum{reg, fmt.Sprintf("%d(BX)", at), fmt.Sprintf("%d(DX)", panels*128+at)})
-		used++
+		sums = append(sums, rowSum{reg, fmt.Sprintf("%d(BX)", at), fmt.Sprintf("%d(DX)", panels*128+at)})
 		at += n
 	}
-	m.op("MOVQ %d(DI), DX", argInit)
-	for _, s := range sums {
-		m.op("VMOVUPS %s, %s", s.out, s.reg)
-	}
-	m.op("MOVQ %d(DI), DX", argC)
-	m.line("row%d:", form)
-	m.op("VBROADCASTSS (R8), %s", m.v(used))
-	for _, s := range sums {
-		m.op("VFMADD231PS %s, %c%d, %s", s.weights, s.reg[0], used, s.reg)
-	}
+	return sums, walk
+}
+
+// rowStep writes the end of a step: the panels and the row move on.
+func (m *x86) rowStep(walk []string, tail, form int) {
 	for _, w := range walk {
 		m.op("ADDQ $128, %s", w)
 	}
@@ -247,14 +260,38 @@ func (m *x86) rowForm(panels, tail int) {
 	m.op("ADDQ $4, R8")
 	m.op("DECQ CX")
 	m.op("JNE row%d", form)
+}
+
+func (m *x86) rowForm(panels, tail int) {
+	form := 4*panels + tail
+	m.line("form%d:", form)
+	sums, walk := m.rowSums(panels, tail)
+	m.op("MOVQ %d(DI), DX", argInit)
+	for _, s := range sums {
+		m.op("VMOVUPS %s, %s", s.out, s.reg)
+	}
+	m.op("MOVQ %d(DI), DX", argC)
+	m.line("row%d:", form)
+	x := len(sums)
+	m.op("VBROADCASTSS (R8), %s", m.v(x))
+	for _, s := range sums {
+		m.op("VFMADD231PS %s, %c%d, %s", s.weights, s.reg[0], x, s.reg)
+	}
+	m.rowStep(walk, tail, form)
 	for _, s := range sums {
 		m.op("VMOVUPS %s, %s", s.reg, s.out)
 	}
-	if panels > 0 {
+	m.rowEnd(walk, argC, argInit)
+}
+
+// rowEnd writes the end of a form: the arguments move on to the panels left.
+func (m *x86) rowEnd(walk []string, columns ...int) {
+	if panels := len(walk); panels > 0 {
 		// The last panel's pointer has reached the panel behind it.
 		m.op("MOVQ %s, %d(DI)", walk[panels-1], argB)
-		m.op("ADDQ $%d, %d(DI)", 128*panels, argC)
-		m.op("ADDQ $%d, %d(DI)", 128*panels, argInit)
+		for _, arg := range columns {
+			m.op("ADDQ $%d, %d(DI)", 128*panels, arg)
+		}
 		m.op("CMPQ %d(DI), $0", argPanels)
 		m.op("JGE next")
 	}
