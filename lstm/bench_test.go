@@ -90,6 +90,14 @@ func BenchmarkPredict(b *testing.B) {
 		{"pooled", maskedNetwork(9000, 48, 48), 40},
 	}
 	for _, net := range nets {
+		bytes := *net.network
+		bytes.quantise(b)
+		for _, rows := range []int{1, 32, 500} {
+			m := mustNew(b, bytes.Graph, bytes.params, Options{NoDedupe: true})
+			b.Run(fmt.Sprintf("net=%s/dtype=int8/batch=%d/threads=1/padskip=true", net.name, rows), func(b *testing.B) {
+				benchmarkPredict(b, m, rows, 1, net.steps, net.network.vocab)
+			})
+		}
 		for _, skip := range []bool{true, false} {
 			m := mustNew(b, net.network.Graph, net.network.params, Options{NoPadSkip: !skip, NoDedupe: true})
 			for _, rows := range []int{1, 32, 500} {

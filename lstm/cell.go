@@ -18,8 +18,9 @@ type cell interface {
 	// project sets x [n][xWidth] = b + in·W; in is [n][inputDim].
 	project(x, in []float32, n int)
 
-	// multiply sets s [n][sWidth] to what a step needs of h, n rows. t may help.
-	multiply(s, h []float32, n int, t *team)
+	// multiply sets s [n][sWidth] to what a step needs of h, n rows. The team
+	// and the working memory are those of r.
+	multiply(s, h []float32, n int, r *rows)
 
 	// zero is s of h = 0.
 	zero() []float32
@@ -33,6 +34,7 @@ type rows struct {
 	kernel.Rows           // State = c of an LSTM, working memory of a GRU
 	z           []float32 // [xWidth]: working memory
 	more        []float32 // [n][Width(units)]: working memory
+	bytes       []int8    // [n][Width(units)]: working memory
 	team        *team
 }
 
@@ -86,8 +88,8 @@ func (l *lstmCell) project(x, in []float32, n int) {
 	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias, nil)
 }
 
-func (l *lstmCell) multiply(s, h []float32, n int, t *team) {
-	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none, t)
+func (l *lstmCell) multiply(s, h []float32, n int, r *rows) {
+	l.recurrent.productOfStates(s, l.sWidth(), h, n, l.none, r)
 }
 
 func (l *lstmCell) step(r *rows) {
@@ -143,8 +145,8 @@ func (l *gruCell) project(x, in []float32, n int) {
 	l.kernel.product(x, l.xWidth(), in, l.kernel.rows, n, l.bias, nil)
 }
 
-func (l *gruCell) multiply(s, h []float32, n int, t *team) {
-	l.recurrent.product(s, l.sWidth(), h, kernel.Width(l.units), n, l.none, t)
+func (l *gruCell) multiply(s, h []float32, n int, r *rows) {
+	l.recurrent.productOfStates(s, l.sWidth(), h, n, l.none, r)
 }
 
 func (l *gruCell) step(r *rows) {
@@ -167,7 +169,7 @@ func (l *gruCell) step(r *rows) {
 		}
 	}
 	r.more = grow(r.more, n*width)
-	l.candidate.product(r.more, width, r.Tmp, width, n, l.none, r.team)
+	l.candidate.productOfStates(r.more, width, r.Tmp, n, l.none, r)
 	if l.set != kernel.None {
 		second := r.Rows
 		second.S, second.LDS = r.more, width

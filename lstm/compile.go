@@ -91,12 +91,11 @@ func (c *compiler) add(n *Node, later []Node) error {
 		if !ok {
 			return fmt.Errorf("weight tensor %q is missing", name)
 		}
-		size, err := elements(t.Shape)
-		if err != nil {
+		if _, err := elements(t.Shape); err != nil {
 			return fmt.Errorf("weight tensor %q: %w", name, err)
 		}
-		if size != len(t.Data) || !positive(t.Shape) {
-			return fmt.Errorf("weight tensor %q has shape %s and %d numbers", name, shapeString(t.Shape), len(t.Data))
+		if err := t.check(); err != nil {
+			return fmt.Errorf("weight tensor %q %w", name, err)
 		}
 		c.used[name] = true
 		s.params = append(s.params, t)
@@ -227,9 +226,9 @@ func (c *compiler) checkParams() error {
 	for i := range c.model.nodes {
 		n := &c.model.nodes[i]
 		for _, name := range n.Params {
-			if at := notFinite(c.params[name].Data); at >= 0 {
-				return fmt.Errorf("node %q (%s): weight tensor %q has %v at element %d: the weights of a trained model are finite numbers",
-					n.Name, n.Op, name, c.params[name].Data[at], at)
+			t := c.params[name]
+			if err := t.checkNumbers(); err != nil {
+				return fmt.Errorf("node %q (%s): weight tensor %q %w", n.Name, n.Op, name, err)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func newEmbedding(s *spec) (layer, error) {
 	if len(t.Shape) != 2 || t.Shape[0] < 1 || t.Shape[1] < 1 {
 		return nil, fmt.Errorf("embeddings %q has shape %s, expected a vocabulary size and a dimension", s.Params[0], shapeString(t.Shape))
 	}
-	return &embedding{table: t.Data, vocab: t.Shape[0], dim: t.Shape[1]}, nil
+	return &embedding{table: t.floats(), vocab: t.Shape[0], dim: t.Shape[1]}, nil
 }
 
 func (l *embedding) shape(dst []int, in [][]int) ([]int, error) {

@@ -77,6 +77,9 @@ func (s *spec) param(i int, what string, shape ...int) ([]float32, error) {
 	if !slices.Equal(t.Shape, shape) {
 		return nil, fmt.Errorf("%s %q has shape %s, expected %s", what, s.Params[i], shapeString(t.Shape), shapeString(shape))
 	}
+	if t.Int8 != nil {
+		return nil, fmt.Errorf("%s %q consists of bytes, expected float32", what, s.Params[i])
+	}
 	return t.Data, nil
 }
 

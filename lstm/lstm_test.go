@@ -112,6 +112,9 @@ func testShortcutsKeepBits(t *testing.T, kernels string, networks uint64) {
 	}
 	for seed := range networks / 2 {
 		n := randomNetwork(seed)
+		if seed%3 == 2 {
+			n.quantise(t)
+		}
 		off.Kernels = kernels
 		plain := mustNew(t, n.Graph, n.params, off)
 		var batches [][]Input
@@ -158,10 +161,13 @@ func testShortcutsKeepBits(t *testing.T, kernels string, networks uint64) {
 // packed beforehand and by New. gonum rounds otherwise and stands aside, but
 // takes packed weights too.
 func TestKernelsKeepBits(t *testing.T) {
-	for seed := range uint64(networks(t) / 3) {
+	for seed := range uint64(networks(t) / 2) {
 		n := randomNetwork(seed)
 		rows := 1 + n.rng.IntN(30)
 		in := n.batch(rows)
+		if seed%3 == 2 {
+			n.quantise(t)
+		}
 		packed := Pack(n.Graph, n.params)
 		gonum := predict(t, mustNew(t, n.Graph, n.params, Options{Kernels: "gonum"}), nil, rows, in)
 		want := predict(t, mustNew(t, n.Graph, n.params, Options{Kernels: "go"}), nil, rows, in)

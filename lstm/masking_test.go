@@ -22,7 +22,7 @@ func echo(set Node) (Graph, map[string]Tensor) {
 		Inputs: []string{"x"}, Outputs: []string{"out"},
 	}
 	return g, map[string]Tensor{
-		"kernel": {[]int{1, 3}, []float32{0, 0, 1}}, "recurrent": {[]int{1, 3}, []float32{0, 0, 0}}, "bias": {[]int{3}, []float32{-9, 0, 0}},
+		"kernel": {Shape: []int{1, 3}, Data: []float32{0, 0, 1}}, "recurrent": {Shape: []int{1, 3}, Data: []float32{0, 0, 0}}, "bias": {Shape: []int{3}, Data: []float32{-9, 0, 0}},
 	}
 }
 

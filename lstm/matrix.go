@@ -16,6 +16,10 @@ type matrix struct {
 	rows   int
 	cols   int
 	stride int
+
+	// A recurrent kernel of bytes, in place of packed and plain.
+	bytes *kernel.Int8
+	dot   kernel.Dot
 }
 
 // width is the number of elements of a row of a product, the padding that
@@ -53,23 +57,24 @@ func (s *spec) matrix(i int, what string, rows int, cols ...int) ([]matrix, erro
 		total += n
 		width += kernel.Width(n)
 	}
-	packed := slices.Equal(t.Shape, []int{1, rows, width})
+	packed := slices.Equal(t.Shape, []int{1, rows, width}) && t.Int8 == nil
 	if !packed && !slices.Equal(t.Shape, []int{rows, total}) {
 		return nil, fmt.Errorf("%s %q has shape %s, expected %s", what, s.Params[i], shapeString(t.Shape), shapeString([]int{rows, total}))
 	}
+	data := t.floats()
 	parts := make([]matrix, len(cols))
 	for k, from := 0, 0; k < len(cols); k++ {
 		m := matrix{set: s.set, rows: rows, cols: cols[k], stride: total}
 		switch {
 		case !packed && s.set == kernel.None:
-			m.plain = t.Data[from:]
+			m.plain = data[from:]
 			from += cols[k]
 		case !packed:
-			m.packed = kernel.Pack(t.Data[from:], rows, cols[k], total)
+			m.packed = kernel.Pack(data[from:], rows, cols[k], total)
 			from += cols[k]
 		default:
 			n := rows * kernel.Width(cols[k])
-			m.packed = kernel.Matrix{Rows: rows, Cols: cols[k], Data: t.Data[from:][:n]}
+			m.packed = kernel.Matrix{Rows: rows, Cols: cols[k], Data: data[from:][:n]}
 			from += n
 			if s.set == kernel.None {
 				m.stride = m.cols
@@ -96,29 +101,22 @@ func padded(v []float32, n int) []float32 {
 // Pack returns params with the weight matrices in the form that the kernels of
 // all processors use in place, for a Model that is to start without touching
 // its weights. New takes either form; with both a Model gives the same bits.
-// Matrices that stand in both forms in a graph stay as they are.
+// Matrices that stand in both forms in a graph stay as they are. Of bytes, those
+// that are multiplied in integers are packed as bytes, others become float32.
 func Pack(g Graph, params map[string]Tensor) map[string]Tensor {
-	type use struct {
-		parts []int
-		mixed bool
-	}
-	uses := map[string]*use{}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		for k, name := range n.Params {
-			parts := packedParts(n, k)
-			if u, ok := uses[name]; !ok {
-				uses[name] = &use{parts: parts}
-			} else if !slices.Equal(u.parts, parts) {
-				u.mixed = true
-			}
-		}
-	}
+	uses := tensorUses(g)
 	out := make(map[string]Tensor, len(params))
 	for name, t := range params {
 		out[name] = t
 		u := uses[name]
-		if u == nil || u.mixed || u.parts == nil || len(t.Shape) != 2 {
+		if u == nil || u.mixed || len(t.Shape) != 2 || t.check() != nil {
+			continue // New says what is wrong with it
+		}
+		if t.Int8 != nil && !u.integers {
+			t = Tensor{Shape: t.Shape, Data: t.floats()}
+			out[name] = t
+		}
+		if u.parts == nil {
 			continue
 		}
 		rows, total, width := t.Shape[0], 0, 0
@@ -126,8 +124,14 @@ func Pack(g Graph, params map[string]Tensor) map[string]Tensor {
 			total += n
 			width += kernel.Width(n)
 		}
-		if total != t.Shape[1] || len(t.Data) != rows*total {
-			continue // New says what is wrong with it
+		if total != t.Shape[1] {
+			continue
+		}
+		if t.Int8 != nil {
+			if !t.ScaleByRow {
+				out[name] = packInt8(t, u.parts)
+			}
+			continue
 		}
 		packed := Tensor{Shape: []int{1, rows, width}}
 		for k, from := 0, 0; k < len(u.parts); k++ {

@@ -10,10 +10,20 @@ import (
 
 // Tensor is an array of float32 in row-major order, the last axis contiguous.
 // len(Data) is the product of Shape.
+//
+// A matrix may have bytes in place of Data, each times the scale of its column,
+// or of its row: see Quantise. Their number is the product of Shape then.
 type Tensor struct {
 	Shape []int
 	Data  []float32
+
+	Int8       []int8    // from -127 to 127
+	Scale      []float32 // [Shape[1]], or [Shape[0]] if ScaleByRow; from 0 on. In the form of Pack [2][Shape[2]]: factors and offsets
+	ScaleByRow bool
 }
+
+// Size returns the number of elements that t holds.
+func (t *Tensor) Size() int { return len(t.Data) + len(t.Int8) }
 
 // Options are settings of a Model. The zero value is right for nearly all
 // uses. The switches turn off shortcuts which change the time and nothing

@@ -73,17 +73,21 @@ func TestNewNamesTheFault(t *testing.T) {
 		"recurrent kernel shape":   {func(_ *Graph, p map[string]Tensor) { p["lstm/recurrent"] = p["lstm/kernel"] }, `recurrent kernel "lstm/recurrent" has shape [3 16], expected [4 16]`},
 		"bias shape":               {func(_ *Graph, p map[string]Tensor) { p["lstm/bias"] = p["head/bias"] }, `bias "lstm/bias" has shape [2], expected [16]`},
 		"table of one axis":        {func(_ *Graph, p map[string]Tensor) { p["words/table"] = p["head/bias"] }, `embeddings "words/table" has shape [2]`},
-		"short data":               {func(_ *Graph, p map[string]Tensor) { p["lstm/bias"] = Tensor{[]int{16}, make([]float32, 15)} }, `weight tensor "lstm/bias" has shape [16] and 15 numbers`},
-		"negative shape":           {func(_ *Graph, p map[string]Tensor) { p["lstm/bias"] = Tensor{[]int{-1, -16}, make([]float32, 16)} }, `weight tensor "lstm/bias" has shape`},
+		"short data": {func(_ *Graph, p map[string]Tensor) {
+			p["lstm/bias"] = Tensor{Shape: []int{16}, Data: make([]float32, 15)}
+		}, `weight tensor "lstm/bias" has shape [16] and 15 numbers`},
+		"negative shape": {func(_ *Graph, p map[string]Tensor) {
+			p["lstm/bias"] = Tensor{Shape: []int{-1, -16}, Data: make([]float32, 16)}
+		}, `weight tensor "lstm/bias" has shape`},
 		"overflowing shape": {func(_ *Graph, p map[string]Tensor) {
-			p["words/table"] = Tensor{[]int{1 << 32, 1 << 32}, nil}
+			p["words/table"] = Tensor{Shape: []int{1 << 32, 1 << 32}, Data: nil}
 		}, `weight tensor "words/table": shape [4294967296 4294967296] has more than`},
 		"NaN weight": {func(_ *Graph, p map[string]Tensor) {
-			p["lstm/recurrent"] = Tensor{[]int{4, 16}, slices.Clone(p["lstm/recurrent"].Data)}
+			p["lstm/recurrent"] = Tensor{Shape: []int{4, 16}, Data: slices.Clone(p["lstm/recurrent"].Data)}
 			p["lstm/recurrent"].Data[9] = float32(math.NaN())
 		}, `node "lstm" (LSTM): weight tensor "lstm/recurrent" has NaN at element 9`},
 		"infinite weight": {func(_ *Graph, p map[string]Tensor) {
-			p["words/table"] = Tensor{[]int{7, 3}, slices.Clone(p["words/table"].Data)}
+			p["words/table"] = Tensor{Shape: []int{7, 3}, Data: slices.Clone(p["words/table"].Data)}
 			p["words/table"].Data[20] = float32(math.Inf(-1))
 		}, `node "words" (Embedding): weight tensor "words/table" has -Inf at element 20`},
 		"no outputs":              {func(g *Graph, _ map[string]Tensor) { g.Outputs = nil }, `the graph has no outputs`},
@@ -164,7 +168,7 @@ func TestNewChecksShapesOfVariableLength(t *testing.T) {
 					g.Inputs = append(g.Inputs, n.Name)
 				}
 				for _, name := range n.Params {
-					p[name] = Tensor{[]int{4, 2}, make([]float32, 8)}
+					p[name] = Tensor{Shape: []int{4, 2}, Data: make([]float32, 8)}
 				}
 			}
 			if _, err := New(g, p, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {

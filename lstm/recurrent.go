@@ -49,7 +49,7 @@ func newLSTM(s *spec) (layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	recurrents, err := s.matrix(1, "recurrent kernel", u, 4*u)
+	recurrents, err := s.stateMatrix(1, "recurrent kernel", u, 4*u)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func newGRU(s *spec) (layer, error) {
 	if s.ResetAfter {
 		parts = []int{3 * u}
 	}
-	recurrents, err := s.matrix(1, "recurrent kernel", u, parts...)
+	recurrents, err := s.stateMatrix(1, "recurrent kernel", u, parts...)
 	if err != nil {
 		return nil, err
 	}
@@ -274,7 +274,7 @@ func (r *recurrentRunner) skipPads(in *value, T int) {
 			h, c := r.pads.next(r.width())
 			r.step(r.x, r.pads.sum(r.pads.steps-2, r.cell), h, c)
 			r.pads.s = append(r.pads.s, make([]float32, r.cell.sWidth())...)
-			r.cell.multiply(r.pads.sum(r.pads.steps-1, r.cell), h, 1, r.work.team)
+			r.cell.multiply(r.pads.sum(r.pads.steps-1, r.cell), h, 1, &r.work)
 		}
 	}
 }
@@ -311,7 +311,7 @@ func (r *recurrentRunner) walk(in *value, y []float32, T int) {
 				r.first(x[:n])
 			} else {
 				r.set.Prefetch(x[:n], r.cell.xWidth()) // where the cache of tokens is large, they are far
-				r.cell.multiply(r.s, r.h, n, r.work.team)
+				r.cell.multiply(r.s, r.h, n, &r.work)
 				r.step(x[:n], r.s[:n*sWidth], r.h, r.c)
 			}
 			if r.sequences {

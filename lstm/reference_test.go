@@ -60,8 +60,16 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 		var weights [][]float64
 		for _, name := range n.Params {
 			var w []float64
-			for _, x := range params[name].Data {
+			t := params[name]
+			for _, x := range t.Data {
 				w = append(w, float64(x))
+			}
+			for i, q := range t.Int8 {
+				at := i % t.Shape[1]
+				if t.ScaleByRow {
+					at = i / t.Shape[1]
+				}
+				w = append(w, float64(q)*float64(t.Scale[at]))
 			}
 			weights = append(weights, w)
 		}
@@ -69,7 +77,11 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 		if n.Op == OpEmbedding {
 			dim = params[n.Params[0]].Shape[1]
 		}
-		values[n.Name] = refNode(n, args, mask, weights, dim)
+		// A state within ±1 is rounded to a multiple of 1/127 where it meets a
+		// recurrent kernel of bytes.
+		bytes := len(n.Params) > 1 && params[n.Params[1]].Int8 != nil &&
+			n.Activation == "tanh" && slices.Contains([]Activation{"sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"}, n.RecurrentActivation)
+		values[n.Name] = refNode(n, args, mask, weights, dim, bytes)
 	}
 	var out [][]float64
 	for _, name := range g.Outputs {
@@ -78,7 +90,7 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 	return out
 }
 
-func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int) refValue {
+func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes bool) refValue {
 	in := args[0]
 	switch n.Op {
 	case OpEmbedding:
@@ -108,7 +120,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int) refVa
 		}
 		return out
 	case OpLSTM, OpGRU:
-		return refRecurrent(n, in, mask, w)
+		return refRecurrent(n, in, mask, w, bytes)
 	case OpDense:
 		d := in.shape[len(in.shape)-1]
 		out := refValue{shape: append(slices.Clone(in.shape[:len(in.shape)-1]), n.Units)}
@@ -224,7 +236,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int) refVa
 	panic("reference: " + string(n.Op))
 }
 
-func refRecurrent(n Node, in refValue, mask []bool, w [][]float64) refValue {
+func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) refValue {
 	u, T := n.Units, in.shape[0]
 	gates := 4
 	if n.Op == OpGRU {
@@ -240,6 +252,17 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64) refValue {
 			for k := range x {
 				y[j] += x[k] * kernel[k*gates*u+g*u+j]
 			}
+		}
+		return y
+	}
+	// state returns h as it meets the recurrent kernel.
+	state := func(h []float64) []float64 {
+		if !bytes {
+			return h
+		}
+		y := slices.Clone(h)
+		for i := range y {
+			y[i] = math.RoundToEven(127*y[i]) / 127
 		}
 		return y
 	}
@@ -281,7 +304,7 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64) refValue {
 		x := in.at(t)
 		r, a := n.RecurrentActivation, n.Activation
 		gate := func(g int) []float64 {
-			return join(affine(x, w[0], bias, g), affine(h, w[1], recurrentBias, g), sum)
+			return join(affine(x, w[0], bias, g), affine(state(h), w[1], recurrentBias, g), sum)
 		}
 		if n.Op == OpLSTM {
 			i, f := refActivate(r, gate(0)), refActivate(r, gate(1))
@@ -292,9 +315,9 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64) refValue {
 			z, r := refActivate(r, gate(0)), refActivate(r, gate(1))
 			var g []float64
 			if n.ResetAfter {
-				g = join(affine(x, w[0], bias, 2), join(r, affine(h, w[1], recurrentBias, 2), times), sum)
+				g = join(affine(x, w[0], bias, 2), join(r, affine(state(h), w[1], recurrentBias, 2), times), sum)
 			} else {
-				g = join(affine(x, w[0], bias, 2), affine(join(r, h, times), w[1], nil, 2), sum)
+				g = join(affine(x, w[0], bias, 2), affine(state(join(r, h, times)), w[1], nil, 2), sum)
 			}
 			g = refActivate(a, g)
 			next := make([]float64, u)

@@ -13,7 +13,10 @@ func TestPredictDoesNotAllocate(t *testing.T) {
 		name    string
 		network *network
 		steps   int
-	}{{"one", stackedNetwork(200, 16, 20), 28}, {"stacked", stackedNetwork(200, 16, 20, 12), 28}, {"masked", maskedNetwork(200, 8, 9), 40}} {
+	}{
+		{"one", stackedNetwork(200, 16, 20), 28}, {"stacked", stackedNetwork(200, 16, 20, 12), 28}, {"masked", maskedNetwork(200, 8, 9), 40},
+		{"bytes", stackedNetwork(200, 16, 20, 12).quantise(t), 28},
+	} {
 		for _, rows := range []int{1, 50} {
 			for _, threads := range []int{1, 2} {
 				t.Run(fmt.Sprintf("net=%s/batch=%d/threads=%d", net.name, rows, threads), func(t *testing.T) {
@@ -108,9 +111,9 @@ type countingCell struct {
 	projected, multiplied, stepped int
 }
 
-func (c *countingCell) multiply(s, h []float32, n int, t *team) {
+func (c *countingCell) multiply(s, h []float32, n int, r *rows) {
 	c.multiplied += n
-	c.cell.multiply(s, h, n, t)
+	c.cell.multiply(s, h, n, r)
 }
 
 func (c *countingCell) project(z, x []float32, n int) {

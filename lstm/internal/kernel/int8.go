@@ -79,6 +79,24 @@ func (m *Int8) Offsets() []float32 {
 	return offsets
 }
 
+// Valid reports whether padding is 0 and Offset what it must be. Slices must be
+// as long as documented.
+func (m *Int8) Valid() bool {
+	data, offsets := make([]int8, len(m.Data)), m.Offsets()
+	m.each(func(packed, _, _ int) { data[packed] = m.Data[packed] })
+	for i, x := range data {
+		if x != m.Data[i] {
+			return false
+		}
+	}
+	for i, x := range offsets {
+		if x != m.Offset[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // each calls f for every element with its index in Data.
 func (m *Int8) each(f func(packed, row, col int)) {
 	k := groups(m.Rows)

@@ -128,6 +128,25 @@ func TestProductInt8(t *testing.T) {
 	}
 }
 
+func TestInt8Valid(t *testing.T) {
+	m := PackInt8([]int8{1, 2, 3, 4, 5, 6}, []float32{1, 1}, 3, 2, 2)
+	if !m.Valid() {
+		t.Error("what was packed is not valid")
+	}
+	for _, spoil := range []func(*Int8){
+		func(m *Int8) { m.Data[3] = 1 },   // row 3 of 3
+		func(m *Int8) { m.Data[8] = 1 },   // column 2 of 2
+		func(m *Int8) { m.Data[0] = 2 },   // no longer the sum
+		func(m *Int8) { m.Offset[1] = 0 }, // likewise
+	} {
+		m := PackInt8([]int8{1, 2, 3, 4, 5, 6}, []float32{1, 1}, 3, 2, 2)
+		spoil(&m)
+		if m.Valid() {
+			t.Errorf("%+v is valid", m)
+		}
+	}
+}
+
 // clearPadding makes the padding 0 again.
 func (m *Int8) clearPadding() {
 	data := make([]int8, len(m.Data))
