@@ -6,7 +6,8 @@ import (
 )
 
 // FuzzNew gives New graphs as a file may hold them, with the weights of the
-// small network. What New accepts must run.
+// small network as float32, as bytes or as packed bytes. What New accepts must
+// run.
 func FuzzNew(f *testing.F) {
 	g, params := smallNetwork()
 	add := func(g Graph) {
@@ -14,8 +15,15 @@ func FuzzNew(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data)
+		for form := range uint8(3) {
+			f.Add(data, form)
+		}
 	}
+	quantised, err := Quantise(g, params)
+	if err != nil {
+		f.Fatal(err)
+	}
+	forms := []map[string]Tensor{params, quantised, Pack(g, quantised)}
 	add(g)
 	gru := g
 	gru.Nodes = append([]Node(nil), g.Nodes...)
@@ -33,11 +41,12 @@ func FuzzNew(f *testing.F) {
 		Inputs: []string{"x"}, Outputs: []string{"p", "s"},
 	})
 
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte, form uint8) {
 		var g Graph
 		if json.Unmarshal(data, &g) != nil || len(g.Nodes) > 100 {
 			return
 		}
+		params := forms[int(form)%len(forms)]
 		// Weights without a node are an error of their own: leave those out
 		// that no node names.
 		used := map[string]Tensor{}

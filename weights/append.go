@@ -10,6 +10,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"coldstream/lstm"
 )
 
 // chunk is one tensor on its way into a file.
@@ -20,6 +22,9 @@ type chunk struct {
 	size  int
 	put   func(dst []byte) []byte
 }
+
+// elementSize is the size in bytes of one element.
+func (c *chunk) elementSize() int { return dtypeSize(c.dtype) }
 
 func chunkOf[T float32 | int32 | uint32](name, dtype string, shape []int, data []T) chunk {
 	return chunk{name, dtype, shape, 4 * len(data), func(dst []byte) []byte {
@@ -39,6 +44,29 @@ func chunkOf[T float32 | int32 | uint32](name, dtype string, shape []int, data [
 	}}
 }
 
+func halfChunk(name string, shape []int, data []float32) (chunk, error) {
+	for i, x := range data {
+		if back := fromHalf(toHalf(x)); math.Float32bits(back) != math.Float32bits(x) {
+			return chunk{}, fmt.Errorf("weights: tensor %q has %v at element %d, which is no float16", name, x, i)
+		}
+	}
+	return chunk{name, "F16", shape, 2 * len(data), func(dst []byte) []byte {
+		for _, x := range data {
+			dst = binary.LittleEndian.AppendUint16(dst, toHalf(x))
+		}
+		return dst
+	}}, nil
+}
+
+func int8Chunk(name string, shape []int, data []int8) chunk {
+	return chunk{name, "I8", shape, len(data), func(dst []byte) []byte {
+		for _, x := range data {
+			dst = append(dst, byte(x))
+		}
+		return dst
+	}}
+}
+
 func bytesChunk(name string, data []byte) chunk {
 	return chunk{name, "U8", []int{len(data)}, len(data), func(dst []byte) []byte { return append(dst, data...) }}
 }
@@ -46,7 +74,7 @@ func bytesChunk(name string, data []byte) chunk {
 // Append appends f as a safetensors file: the content of the compressed form.
 // The bytes depend on f alone.
 func (f *File) Append(dst []byte) ([]byte, error) {
-	cs, err := f.paramChunks()
+	cs, err := f.paramChunks(f.DType == F16)
 	if err != nil {
 		return nil, err
 	}
@@ -77,18 +105,20 @@ func (f *File) Append(dst []byte) ([]byte, error) {
 			texts = append(texts, bytesChunk(prefix+".texts", b))
 		}
 	}
-	// Bytes come last, so that every 4-byte element before them is aligned.
 	if f.Tokenizer != "" {
 		cs = append(cs, bytesChunk(vocabTensor, f.Vocab.Bytes))
 	}
-	return appendSafetensors(dst, m, append(cs, texts...))
+	cs = append(cs, texts...)
+	// Small elements come last, so that every larger one before them is aligned.
+	slices.SortStableFunc(cs, func(a, b chunk) int { return b.elementSize() - a.elementSize() })
+	return appendSafetensors(dst, m, cs)
 }
 
 // AppendUnpacked appends the unpacked form of f: no check vectors, no Keras
-// configuration, every tensor at a multiple of 64 bytes. f.Vocab.Index must be
-// set if there is a tokenizer.
+// configuration, every tensor at a multiple of 64 bytes, float16 weights as
+// float32. f.Vocab.Index must be set if there is a tokenizer.
 func (f *File) AppendUnpacked(dst []byte) ([]byte, error) {
-	cs, err := f.paramChunks()
+	cs, err := f.paramChunks(false)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +149,9 @@ func aligned(cs []chunk) []chunk {
 	return out
 }
 
-// paramChunks lists the weight tensors, largest first (small ones then share pages).
-func (f *File) paramChunks() ([]chunk, error) {
+// paramChunks lists the weight tensors, largest first (small ones then share
+// pages), those of float32 as float16 if half.
+func (f *File) paramChunks(half bool) ([]chunk, error) {
 	used := make(map[string]bool)
 	for _, n := range f.Graph.Nodes {
 		for _, name := range n.Params {
@@ -133,13 +164,31 @@ func (f *File) paramChunks() ([]chunk, error) {
 		if !ok {
 			return nil, fmt.Errorf("weights: tensor %q is missing", name)
 		}
-		if n, ok := product(t.Shape, 1, len(t.Data)); !ok || n != len(t.Data) {
-			return nil, fmt.Errorf("weights: tensor %q has %d values, its shape is %v", name, len(t.Data), t.Shape)
+		if n, ok := product(t.Shape, 1, t.Size()); !ok || n != t.Size() {
+			return nil, fmt.Errorf("weights: tensor %q has %d values, its shape is %v", name, t.Size(), t.Shape)
 		}
 		if strings.HasPrefix(name, goldenPrefix) || strings.HasPrefix(name, paddingPrefix) || strings.HasPrefix(name, "tokenizer.") || name == "__metadata__" {
 			return nil, fmt.Errorf("weights: a weight tensor cannot be called %q: the format uses that name", name)
 		}
-		cs = append(cs, chunkOf(name, "F32", t.Shape, t.Data))
+		switch {
+		case t.Int8 != nil:
+			shape := scaleShape(&t)
+			if n, ok := product(shape, 1, len(t.Scale)); !ok || n != len(t.Scale) || t.Data != nil {
+				return nil, fmt.Errorf("weights: tensor %q of shape %v has %d scales", name, t.Shape, len(t.Scale))
+			}
+			if used[name+scaleSuffix] {
+				return nil, fmt.Errorf("weights: a weight tensor cannot be called %q: the scales of %q are", name+scaleSuffix, name)
+			}
+			cs = append(cs, int8Chunk(name, t.Shape, t.Int8), chunkOf(name+scaleSuffix, "F32", shape, t.Scale))
+		case half:
+			c, err := halfChunk(name, t.Shape, t.Data)
+			if err != nil {
+				return nil, err
+			}
+			cs = append(cs, c)
+		default:
+			cs = append(cs, chunkOf(name, "F32", t.Shape, t.Data))
+		}
 	}
 	for name := range f.Params {
 		if !used[name] {
@@ -153,6 +202,21 @@ func (f *File) paramChunks() ([]chunk, error) {
 		return cs[i].name < cs[j].name
 	})
 	return cs, nil
+}
+
+// scaleShape returns the shape of the scales of bytes: times them, the bytes are
+// the matrix, in every program that broadcasts as NumPy does. It is nil for
+// bytes that are no matrix.
+func scaleShape(t *lstm.Tensor) []int {
+	switch {
+	case len(t.Shape) == 2 && t.ScaleByRow:
+		return []int{t.Shape[0], 1}
+	case len(t.Shape) == 2:
+		return []int{1, t.Shape[1]}
+	case len(t.Shape) == 3 && t.Shape[0] == 1: // of lstm.Pack
+		return []int{1, 2, t.Shape[2]}
+	}
+	return nil
 }
 
 func (f *File) metadata() map[string]string {
@@ -169,7 +233,7 @@ func (f *File) metadata() map[string]string {
 	m["format_version"] = FormatVersion
 	m["graph"] = string(graph)
 	for k, v := range map[string]string{
-		"name": f.Name, "tokenizer": f.Tokenizer, "keras_version": f.KerasVersion, "keras_config": f.KerasConfig,
+		"name": f.Name, "dtype": f.DType, "tokenizer": f.Tokenizer, "keras_version": f.KerasVersion, "keras_config": f.KerasConfig,
 		"source_sha256": f.SourceSHA256, "converter": f.Converter,
 	} {
 		if v != "" {
@@ -178,6 +242,13 @@ func (f *File) metadata() map[string]string {
 	}
 	if len(f.Labels) > 0 {
 		m["labels"] = string(labels)
+	}
+	if f.Loss != nil {
+		loss, err := json.Marshal(f.Loss)
+		if err != nil {
+			panic("weights: " + err.Error()) // finite numbers: measure and Parse see to it
+		}
+		m["dtype_loss"] = string(loss)
 	}
 	return m
 }

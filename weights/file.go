@@ -14,6 +14,8 @@ type File struct {
 	Name   string                 // the model's name; answers carry it
 	Graph  lstm.Graph             // the network, normalised
 	Params map[string]lstm.Tensor // weight tensors by the names that the Graph's nodes use
+	DType  string                 // number format of the weights: F16 or Int8; "" = F32
+	Loss   *Loss                  // what DType costs; nil without one
 	Labels []string               // of the outputs, in order; empty: "0", "1", ...
 
 	Tokenizer string // JSON description of text processing; "" for a model that takes no texts

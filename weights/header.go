@@ -105,8 +105,10 @@ func checkTiling(ts []tensorInfo, dataLen int) error {
 // dtypeSize is the size in bytes of one element; 0 for a type this version does not know.
 func dtypeSize(dtype string) int {
 	switch dtype {
-	case "U8":
+	case "U8", "I8":
 		return 1
+	case "F16":
+		return 2
 	case "F32", "I32", "U32":
 		return 4
 	}

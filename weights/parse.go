@@ -22,13 +22,14 @@ const (
 	indexTensor   = "tokenizer.index"   // U32, unpacked form only
 	goldenPrefix  = "golden."           // golden.N.input.M, golden.N.output.M, golden.N.texts
 	paddingPrefix = "padding."          // padding.N: fills up to the next aligned tensor
+	scaleSuffix   = ".scale"            // F32, behind the name of a weight tensor of bytes
 )
 
 // alignment of tensors in the unpacked form: a cache line, and the widest vector.
 const alignment = 64
 
 // metadata keys of the format.
-var ownKeys = []string{"format_version", "name", "graph", "labels", "tokenizer", "keras_version", "keras_config", "source_sha256", "converter"}
+var ownKeys = []string{"format_version", "name", "graph", "dtype", "dtype_loss", "labels", "tokenizer", "keras_version", "keras_config", "source_sha256", "converter"}
 
 // Parse reads the safetensors file b. The File's tensors are views into b
 // where b's alignment and the machine's byte order allow it. Every tensor must
@@ -72,11 +73,11 @@ func Parse(b []byte) (*File, error) {
 			if _, ok := f.Params[name]; ok {
 				continue // a shared layer's
 			}
-			t, raw, err := take(name, "F32")
+			t, err := f.readParam(name, byName, take)
 			if err != nil {
 				return nil, fmt.Errorf("%w (layer %q needs it)", err, n.Name)
 			}
-			f.Params[name] = lstm.Tensor{Shape: t.shape, Data: words[float32](raw)}
+			f.Params[name] = t
 		}
 	}
 	if f.Tokenizer != "" {
@@ -105,6 +106,50 @@ func Parse(b []byte) (*File, error) {
 	return f, nil
 }
 
+// readParam reads a weight tensor: float32, or what f.DType allows.
+func (f *File) readParam(name string, have map[string]tensorInfo, take func(name, dtype string) (tensorInfo, []byte, error)) (lstm.Tensor, error) {
+	dtype := "F32"
+	if is := have[name].dtype; is == "F16" && f.DType == F16 || is == "I8" && f.DType == Int8 {
+		dtype = is
+	}
+	info, raw, err := take(name, dtype)
+	if err != nil {
+		return lstm.Tensor{}, err
+	}
+	t := lstm.Tensor{Shape: info.shape}
+	switch dtype {
+	case "F32":
+		t.Data = words[float32](raw)
+	case "F16":
+		t.Data = make([]float32, len(raw)/2)
+		for i := range t.Data {
+			t.Data[i] = fromHalf(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+	case "I8":
+		t.Int8 = int8s(raw)
+		scales, raw, err := take(name+scaleSuffix, "F32")
+		if err != nil {
+			return lstm.Tensor{}, err
+		}
+		t.Scale = words[float32](raw)
+		if !slices.Equal(scales.shape, scaleShape(&t)) {
+			t.ScaleByRow = true
+			if want := scaleShape(&t); want == nil || !slices.Equal(scales.shape, want) {
+				return lstm.Tensor{}, fmt.Errorf("weights: tensor %q of shape %v has scales of shape %v", name, t.Shape, scales.shape)
+			}
+		}
+	}
+	return t, nil
+}
+
+// int8s views raw as bytes with sign.
+func int8s(raw []byte) []int8 {
+	if len(raw) == 0 {
+		return []int8{}
+	}
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(raw))), len(raw))
+}
+
 func (f *File) readMetadata(m map[string]string) error {
 	switch v, ok := m["format_version"]; {
 	case !ok:
@@ -125,6 +170,15 @@ func (f *File) readMetadata(m map[string]string) error {
 	if s := m["labels"]; s != "" {
 		if err := json.Unmarshal([]byte(s), &f.Labels); err != nil {
 			return fmt.Errorf("weights: metadata labels: %w", err)
+		}
+	}
+	if f.DType = m["dtype"]; f.DType != "" && f.DType != F16 && f.DType != Int8 {
+		return fmt.Errorf("weights: metadata dtype %q is not supported; this program reads %s and %s", f.DType, F16, Int8)
+	}
+	if s := m["dtype_loss"]; s != "" {
+		f.Loss = new(Loss)
+		if err := json.Unmarshal([]byte(s), f.Loss); err != nil {
+			return fmt.Errorf("weights: metadata dtype_loss: %w", err)
 		}
 	}
 	f.Name, f.Tokenizer = m["name"], m["tokenizer"]

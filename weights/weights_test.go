@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,148 @@ func TestUnpackedFormIsAlignedAndMaps(t *testing.T) {
 	}
 }
 
+// quantised returns the sample with another number format.
+func quantised(t testing.TB, dtype string) *File {
+	t.Helper()
+	f := sample(t)
+	if err := f.Quantise(dtype); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestNumberFormats(t *testing.T) {
+	plain := len(encode(t, sample(t)))
+	for _, dtype := range []string{F16, Int8} {
+		t.Run(dtype, func(t *testing.T) {
+			f := quantised(t, dtype)
+			b := encode(t, f)
+			got, err := Parse(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, f) {
+				t.Errorf("got  %+v\nwant %+v", got, f)
+			}
+			if again := encode(t, got); !bytes.Equal(again, b) {
+				t.Error("writing what was read gives other bytes")
+			}
+			if worst, err := got.Verify(); err != nil || worst != 0 {
+				t.Errorf("Verify = %g, %v", worst, err)
+			}
+			if l := got.Loss; l == nil || l.Rows != 2 || l.Of != 2 || !(l.Worst > 0 && l.Worst < .02 && l.Mean > 0 && l.Mean <= l.Worst) || l.Changed != 0 {
+				t.Errorf("loss %+v", l)
+			}
+			if got.Goldens[0].Origin != "self, "+dtype {
+				t.Errorf("origin %q", got.Goldens[0].Origin)
+			}
+			t.Logf("%d bytes, %d with float32; loss %+v", len(b), plain, *f.Loss)
+			if err := got.Quantise(Int8); err == nil || !strings.Contains(err.Error(), "already") {
+				t.Errorf("twice: %v", err)
+			}
+		})
+	}
+	if err := sample(t).Quantise("f64"); err == nil || !strings.Contains(err.Error(), `"f64" is neither f16 nor int8`) {
+		t.Errorf("unknown format: %v", err)
+	}
+}
+
+// TestUnpackedNumberFormats: float16 weights are float32 there, bytes for
+// integers stay bytes and are used in place.
+func TestUnpackedNumberFormats(t *testing.T) {
+	for _, dtype := range []string{F16, Int8} {
+		t.Run(dtype, func(t *testing.T) {
+			f := quantised(t, dtype)
+			golden := f.Goldens
+			f.Vocab.Index = []uint32{0, 1, 2, 3, 0, 0, 0, 0}
+			f.Params = lstm.Pack(f.Graph, f.Params)
+			b, err := f.AppendUnpacked(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := Parse(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := *f
+			want.KerasConfig, want.Goldens = "", nil
+			if !reflect.DeepEqual(got, &want) {
+				t.Errorf("got  %+v\nwant %+v", got, &want)
+			}
+			for name, x := range got.Params {
+				if bytes := dtype == Int8 && name == "lstm/recurrent_kernel"; bytes != (x.Int8 != nil) {
+					t.Errorf("%q: bytes %t", name, x.Int8 != nil)
+				}
+			}
+			got.Goldens = golden
+			if worst, err := got.Verify(); err != nil || worst != 0 {
+				t.Errorf("Verify = %g, %v", worst, err)
+			}
+		})
+	}
+}
+
+func TestWeightsBeyondFloat16AreNamed(t *testing.T) {
+	f := sample(t)
+	f.Params["lstm/bias"].Data[3] = -65505
+	err := f.Quantise(F16)
+	if want := `layer "lstm": tensor "lstm/bias" has -65505 at element 3, beyond ±65504`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
+	}
+	f.Params["lstm/bias"].Data[3] = 65504
+	if err := f.Quantise(F16); err != nil {
+		t.Error(err)
+	}
+	f.Params["lstm/bias"].Data[3] = 1. / 3
+	if _, err := f.Append(nil); err == nil || !strings.Contains(err.Error(), `"lstm/bias" has 0.33333334 at element 3, which is no float16`) {
+		t.Errorf("writing a number that is no float16: %v", err)
+	}
+}
+
+// TestScalesTakeNames: a tensor must not have the name of another one's scales.
+func TestScalesTakeNames(t *testing.T) {
+	f := quantised(t, Int8)
+	f.Graph.Nodes[3].Params[2] = "lstm/kernel.scale"
+	f.Params["lstm/kernel.scale"] = f.Params["lstm/bias"]
+	delete(f.Params, "lstm/bias")
+	if _, err := f.Append(nil); err == nil || !strings.Contains(err.Error(), `cannot be called "lstm/kernel.scale"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestDamageOfNumberFormatsIsNamed(t *testing.T) {
+	half, bytes8 := encode(t, quantised(t, F16)), encode(t, quantised(t, Int8))
+	for _, c := range []struct {
+		name     string
+		file     []byte
+		old, new string
+		want     string
+	}{
+		{"unknown format", half, `"dtype":"f16"`, `"dtype":"f15"`, `dtype "f15" is not supported`},
+		{"other format", half, `"dtype":"f16"`, `"dtype":"int8"`, `is of type F16, want F32`},
+		{"no format", bytes8, `"dtype":"int8"`, `"dtipe":"int8"`, `is of type I8, want F32`},
+		{"no scales", bytes8, `"lstm/kernel.scale"`, `"lstm/kernel.skale"`, `tensor "lstm/kernel.scale" is missing (layer "lstm" needs it)`},
+		{"other scales", bytes8, `"dtype":"F32","shape":[1,12]`, `"dtype":"F32","shape":[12,1]`, `has scales of shape [12 1]`},
+		{"scales of another type", bytes8, `"lstm/kernel.scale":{"dtype":"F32"`, `"lstm/kernel.scale":{"dtype":"I32"`, `"lstm/kernel.scale" is of type I32, want F32`},
+		{"loss", half, `"dtype_loss":"{\"rows\":2`, `"dtype_loss":"{\"rows\":x`, `metadata dtype_loss: `},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			head, data, err := splitHeader(c.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(head), c.old) {
+				t.Fatalf("header has no %s: %s", c.old, head)
+			}
+			s := strings.TrimRight(strings.ReplaceAll(string(head), c.old, c.new), " ")
+			s += strings.Repeat(" ", len(head)-len(s))
+			if _, err := Parse(slices.Concat(c.file[:8], []byte(s), data)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestVerifyFindsChangedWeight(t *testing.T) {
 	f := sample(t)
 	f.Params["dense/kernel"].Data[0] += 0.1
@@ -211,6 +354,13 @@ func TestSmallHostileFileAllocatesLittle(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(encode(f, sample(f)))
+	f.Add(encode(f, quantised(f, F16)))
+	f.Add(encode(f, quantised(f, Int8)))
+	packed := quantised(f, Int8)
+	packed.Vocab.Index, packed.Params = make([]uint32, 8), lstm.Pack(packed.Graph, packed.Params)
+	if b, err := packed.AppendUnpacked(nil); err == nil {
+		f.Add(b)
+	}
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := Parse(b)
