@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +17,7 @@ import (
 )
 
 func newEvaluate() *cobra.Command {
-	var csv, predictions string
+	var csv, predictions, against string
 	var o evaluate.Options
 	cmd := &cobra.Command{
 		Use:   "evaluate MODEL --csv FILE --text-column C --label-column L",
@@ -25,25 +27,27 @@ recall, precision and F1 by label, and the confusion matrix. MODEL is a model
 file, or "default" for the built-in model. Macro figures are means over the
 labels that occur.
 
+--against compares the answers with those of another model file, such as the same
+model with float32 weights: how many labels are others, and how far apart the
+probabilities are at most.
+
 --predictions writes a CSV table with one row per text, in the order of the
 input: row, id (with --id-column), label, predicted, score and the probabilities.`,
 		Example: `  coldstream evaluate origin.safetensors.zst --csv test.csv --text-column text --label-column sentiment
-  coldstream evaluate default --csv test.csv --text-column text --label-column sentiment --id-column id --predictions predictions.csv`,
+  coldstream evaluate default --csv test.csv --text-column text --label-column sentiment --id-column id --predictions predictions.csv
+  coldstream evaluate small.safetensors.zst --against model.safetensors.zst --csv test.csv --text-column text --label-column sentiment`,
 		Args:              cli.Args("MODEL"),
 		ValidArgsFunction: cobra.FixedCompletions([]cobra.Completion{"zst", "safetensors"}, cobra.ShellCompDirectiveFilterFileExt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] == "default" {
-				args[0] = ""
-			}
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "evaluating", -1)
 			defer progress.Done()
 			o.Progress = progress.Set
-			r, err := runEvaluate(cmd.Context(), args[0], csv, predictions, o)
+			r, dtype, err := runEvaluate(cmd.Context(), args[0], against, csv, predictions, o)
 			if err != nil {
 				return err
 			}
 			progress.Done()
-			return writeEvaluation(cmd.OutOrStdout(), r)
+			return writeEvaluation(cmd.OutOrStdout(), r, dtype)
 		},
 	}
 	fs := cmd.Flags()
@@ -52,24 +56,44 @@ input: row, id (with --id-column), label, predicted, score and the probabilities
 	fs.StringVar(&o.LabelColumn, "label-column", "label", "`COLUMN` with the labels, as the model calls them")
 	fs.StringVar(&o.IDColumn, "id-column", "", "`COLUMN` to repeat in --predictions")
 	fs.StringVar(&predictions, "predictions", "", "CSV `FILE` to write, one row per text")
+	fs.StringVar(&against, "against", "", "model `FILE` to compare the answers with, or default")
 	cli.Required(cmd, "csv")
 	return cmd
 }
 
-func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate.Options) (*evaluate.Result, error) {
-	if err := cli.KeepInputs(predictions, model, csv); err != nil {
-		return nil, err
+// builtIn returns the path of a model file, "" for default.
+func builtIn(name string) string {
+	if name == "default" {
+		return ""
 	}
-	c, err := loadClassifier(model)
+	return name
+}
+
+// runEvaluate returns the figures of a model and the number format of its
+// weights. against is a model to compare with, "" for none.
+func runEvaluate(ctx context.Context, model, against, csv, predictions string, o evaluate.Options) (r *evaluate.Result, dtype string, err error) {
+	if err := cli.KeepInputs(predictions, builtIn(model), builtIn(against), csv); err != nil {
+		return nil, "", err
+	}
+	c, dtype, err := loadClassifierOf(builtIn(model))
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if against != "" {
+		other, err := loadClassifier(builtIn(against))
+		if err != nil {
+			return nil, "", err
+		}
+		if !slices.Equal(other.Labels(), c.Labels()) {
+			return nil, "", fmt.Errorf("the labels of %s are %s, those of %s are %s", model, strings.Join(c.Labels(), ", "), against, strings.Join(other.Labels(), ", "))
+		}
+		o.Against = other
 	}
 	f, err := source.Open(ctx, csv)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer f.Close()
-	var r *evaluate.Result
 	measure := func() error {
 		var err error
 		if r, err = evaluate.Run(ctx, c, f, o); ctx.Err() != nil {
@@ -80,7 +104,8 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 		return nil
 	}
 	if predictions == "" {
-		return r, measure()
+		err = measure()
+		return r, dtype, err
 	}
 	err = cli.WriteFile(ctx, predictions, func(w io.Writer) error {
 		table := &watched{w: w}
@@ -91,7 +116,7 @@ func runEvaluate(ctx context.Context, model, csv, predictions string, o evaluate
 		}
 		return err
 	})
-	return r, err
+	return r, dtype, err
 }
 
 // watched keeps the error of a writer.
@@ -107,9 +132,18 @@ func (w *watched) Write(p []byte) (int, error) {
 }
 
 // writeEvaluation prints the figures.
-func writeEvaluation(w io.Writer, r *evaluate.Result) error {
-	if _, err := fmt.Fprintf(w, "texts         %s\naccuracy      %.4f\nmacro-F1      %.4f\nmacro recall  %.4f\n\n",
-		report.Thousands(r.Rows), r.Accuracy(), r.MacroF1(), r.MacroRecall()); err != nil {
+func writeEvaluation(w io.Writer, r *evaluate.Result, dtype string) error {
+	if _, err := fmt.Fprintf(w, "dtype         %s\ntexts         %s\naccuracy      %.4f\nmacro-F1      %.4f\nmacro recall  %.4f\n",
+		dtype, report.Thousands(r.Rows), r.Accuracy(), r.MacroF1(), r.MacroRecall()); err != nil {
+		return err
+	}
+	if d := r.Difference; d != nil {
+		if _, err := fmt.Fprintf(w, "against       %s of %s labels changed, probabilities differ by %.2g at most\n",
+			report.Thousands(d.Changed), report.Thousands(r.Rows), d.Worst); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
 	figures := [][]string{{"label", "texts", "recall", "precision", "F1"}}

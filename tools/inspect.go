@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,6 +62,8 @@ type description struct {
 	Outputs      []layerDescription `json:"outputs"`
 	Layers       []layerDescription `json:"layers"`
 	Parameters   int                `json:"parameters"`
+	DType        string             `json:"dtype,omitempty"`      // of a model file's weights
+	DTypeLoss    *weights.Loss      `json:"dtype_loss,omitempty"` // what it costs
 	Labels       []string           `json:"labels"`
 	Tokenizer    json.RawMessage    `json:"tokenizer"`
 	Words        int                `json:"words"`
@@ -163,6 +166,7 @@ func describeModel(path string, verify bool) (*description, error) {
 	d := &description{
 		Kind: "model file, format " + weights.FormatVersion, Name: f.Name, Labels: f.Labels, Words: len(f.Vocab.Offsets),
 		KerasVersion: f.KerasVersion, SourceSHA256: f.SourceSHA256, Converter: f.Converter,
+		DType: cmp.Or(f.DType, weights.F32), DTypeLoss: f.Loss,
 	}
 	if f.Tokenizer != "" {
 		d.Tokenizer = json.RawMessage(f.Tokenizer)
@@ -176,7 +180,8 @@ func describeModel(path string, verify bool) (*description, error) {
 	for _, n := range f.Graph.Nodes {
 		l := layerDescription{Name: n.Name, Class: string(n.Op), Shape: shapes[n.Name]}
 		for _, p := range n.Params {
-			l.Params += len(f.Params[p].Data)
+			t := f.Params[p]
+			l.Params += t.Size()
 		}
 		d.Layers = append(d.Layers, l)
 	}
@@ -187,7 +192,7 @@ func describeModel(path string, verify bool) (*description, error) {
 		d.Outputs = append(d.Outputs, layerDescription{Name: name, Shape: shapes[name]})
 	}
 	for _, t := range f.Params {
-		d.Parameters += len(t.Data)
+		d.Parameters += t.Size()
 	}
 	for _, g := range f.Goldens {
 		d.Checks = append(d.Checks, checkDescription{g.Origin, g.Rows, g.Texts != nil})
@@ -219,6 +224,11 @@ func (d *description) write(w io.Writer) error {
 		facts = append(facts, []string{"output", fmt.Sprintf("%s, %s", out.Name, shapeText(out.Shape))})
 	}
 	facts = append(facts, []string{"parameters", report.Thousands(d.Parameters)})
+	if d.DTypeLoss != nil {
+		facts = append(facts, []string{"dtype", d.DType + ": " + lossText(d.DTypeLoss)})
+	} else if d.DType != "" {
+		facts = append(facts, []string{"dtype", d.DType})
+	}
 	if d.Labels != nil {
 		facts = append(facts, []string{"labels", strings.Join(d.Labels, ", ")})
 	}

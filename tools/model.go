@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -35,11 +36,19 @@ func loadModel(path string) (*weights.File, error) {
 
 // loadClassifier reads a model that labels texts.
 func loadClassifier(path string) (*sentiment.Classifier, error) {
+	c, _, err := loadClassifierOf(path)
+	return c, err
+}
+
+// loadClassifierOf is loadClassifier that returns the number format of the
+// weights too.
+func loadClassifierOf(path string) (c *sentiment.Classifier, dtype string, err error) {
 	f, err := loadModel(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return sentiment.New(f, runtime.GOMAXPROCS(0))
+	c, err = sentiment.New(f, runtime.GOMAXPROCS(0))
+	return c, cmp.Or(f.DType, weights.F32), err
 }
 
 // kerasKind tells Keras files by their first bytes: "HDF5", "zip", or "" for

@@ -41,6 +41,7 @@ type Options struct {
 	Truncating string                   // likewise
 
 	Labels []string // in the order of the outputs; nil = "0", "1", ...
+	DType  string   // number format of the weights; "" or weights.F32 = as they are
 	Check  *Input   // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
 }
 
@@ -79,6 +80,15 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	}
 	if err := addGoldens(f, m, o); err != nil {
 		return nil, err
+	}
+	if _, err := f.Verify(); err != nil {
+		return nil, about(o.Path, err)
+	}
+	if o.DType == "" || o.DType == weights.F32 {
+		return f, nil
+	}
+	if err := f.Quantise(o.DType); err != nil {
+		return nil, about(o.Path, err)
 	}
 	if _, err := f.Verify(); err != nil {
 		return nil, about(o.Path, err)

@@ -37,7 +37,17 @@ type Options struct {
 	// probability per label. Texts are not repeated.
 	Predictions io.Writer
 
+	// Against, when set, labels the texts too: Result.Difference compares the
+	// two. Its labels are those of the model, in the same order.
+	Against Classifier
+
 	Progress func(rows int) // called now and then; nil = not
+}
+
+// Difference is how far the answers of two models lie apart.
+type Difference struct {
+	Changed int     // texts whose label is another
+	Worst   float64 // |difference| of a probability, the largest
 }
 
 // Result holds the counts of an evaluation. Its figures follow from them.
@@ -45,6 +55,8 @@ type Result struct {
 	Labels    []string
 	Confusion [][]int // [true label][predicted label]
 	Rows      int
+
+	Difference *Difference // of the model and Options.Against; nil without it
 }
 
 // row is one text on its way through the classifier.
@@ -75,6 +87,9 @@ func Run(ctx context.Context, c Classifier, r io.Reader, o Options) (*Result, er
 		}
 	}
 	e := newRun(c, o)
+	if o.Against != nil {
+		e.Difference = new(Difference)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -124,7 +139,8 @@ type run struct {
 	texts   []string
 	rows    []row
 	results []sentiment.Result
-	table   *csv.Writer // nil = no predictions are wanted
+	other   []sentiment.Result // of Options.Against
+	table   *csv.Writer        // nil = no predictions are wanted
 }
 
 func newRun(c Classifier, o Options) *run {
@@ -183,6 +199,9 @@ func (e *run) flush() error {
 	if err != nil {
 		return err
 	}
+	if err := e.compare(); err != nil {
+		return err
+	}
 	for i := range e.results {
 		r, p := &e.results[i], &e.rows[i]
 		if r.Score != r.Score {
@@ -198,6 +217,32 @@ func (e *run) flush() error {
 	}
 	if e.table != nil {
 		return e.table.Error()
+	}
+	return nil
+}
+
+// compare counts where the other model answers otherwise. A NaN differs by
+// infinity; of the model itself it is an error later.
+func (e *run) compare() error {
+	if e.Difference == nil {
+		return nil
+	}
+	var err error
+	if e.other, err = e.o.Against.Classify(e.other[:0], e.texts); err != nil {
+		return err
+	}
+	for i := range e.results {
+		mine, theirs := &e.results[i], &e.other[i]
+		if mine.Label != theirs.Label {
+			e.Difference.Changed++
+		}
+		for k, p := range mine.Probabilities {
+			d := math.Abs(float64(p) - float64(theirs.Probabilities[k]))
+			if d != d {
+				d = math.Inf(1)
+			}
+			e.Difference.Worst = max(e.Difference.Worst, d)
+		}
 	}
 	return nil
 }

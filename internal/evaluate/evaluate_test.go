@@ -68,6 +68,26 @@ func TestFiguresOfAKnownTable(t *testing.T) {
 	}
 }
 
+// shouting is first with other answers for some texts.
+type shouting struct{ first }
+
+func (s shouting) Classify(dst []sentiment.Result, texts []string) ([]sentiment.Result, error) {
+	dst, err := s.first.Classify(dst, texts)
+	for i, t := range texts {
+		if strings.HasSuffix(t, "3") {
+			dst[i].Label, dst[i].Probabilities = 2, []float32{.25, .25, .5}
+		}
+	}
+	return dst, err
+}
+
+func TestModelsAreCompared(t *testing.T) {
+	r, err := Run(t.Context(), first{}, strings.NewReader(table), Options{TextColumn: "text", LabelColumn: "label", Against: shouting{}})
+	if err != nil || r.Difference == nil || *r.Difference != (Difference{Changed: 1, Worst: .5}) {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
 // TestAbsentLabelsAreLeftOutOfTheMean: a label that no text has or got has no
 // F1.
 func TestAbsentLabelsAreLeftOutOfTheMean(t *testing.T) {
