@@ -84,9 +84,9 @@ class Measurement:
     def check_one(self, worker, t):
         path = self.data / f"{worker.engine.name}.out"
         try:
-            # The second call is the first without preparations.
+            # The first call has preparations in it; others may be disturbed.
             worker.run(t.net.name, t.batch, 1)
-            ns, _ = worker.run(t.net.name, t.batch, 1)
+            ns = min(worker.run(t.net.name, t.batch, 1)[0] for _ in range(3))
             calls = -(-t.net.rows // t.batch)
 
             def limit(seconds):
@@ -126,8 +126,9 @@ class Measurement:
         try:
             if not t.limit:
                 worker.run(t.net.name, t.batch)
-            end = perf_counter() + ROUND_SECONDS
-            while not passes or perf_counter() < end:
+            start = perf_counter()
+            # Three passes, so that one that is disturbed does not count, unless they are long.
+            while not passes or perf_counter() < start + ROUND_SECONDS * (1 if len(passes) >= 3 else 5):
                 ns, n = worker.run(t.net.name, t.batch, t.limit)
                 passes.append(ns)
                 calls += n

@@ -28,9 +28,11 @@ def networks():
 
 
 def engines(found):
-    """Of coldstream, the fastest kernel alone, with padding kept and computed."""
+    """Of coldstream, the fastest kernel alone, with padding kept and computed; no
+    int8.
+    """
     fastest = next((e.kernels for e in found if e.kernels), "")
-    return [e for e in found if not e.kernels or e.kernels == fastest]
+    return [e for e in found if e.kernels in ("", fastest) and not e.int8]
 
 
 def tables(m):

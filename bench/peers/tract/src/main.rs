@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{bail, format_err};
 
 type Plan = Arc<TypedRunnableModel>;
 
