@@ -73,6 +73,8 @@ def engines(wanted, work, data):
             name = k if k == "gonum" else "coldstream-" + k
             made.append(Engine(name, [binary, "-kernels", k, data], kernels=k, all_steps=False))
             made.append(Engine(name + "-allsteps", [binary, "-kernels", k, "-padskip=false", data], kernels=k))
+            if k != "gonum":
+                made.append(Engine(name + "-int8", [binary, "-kernels", k, "-int8", data], int8=True, kernels=k, all_steps=False))
     for name in PYTHON:
         made.append(Engine(name, [sys.executable, HERE / "worker.py", name, data], int8=name.endswith("-int8")))
     if asked("tract"):

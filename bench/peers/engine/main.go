@@ -1,7 +1,7 @@
 // Command engine is coldstream as a worker of bench/peers: it answers lines on
 // stdin with lines on stdout, as bench/peers/README.md says.
 //
-//	engine [-kernels NAME] [-padskip=false] FOLDER
+//	engine [-kernels NAME] [-padskip=false] [-int8] FOLDER
 //	engine -list
 package main
 
@@ -30,6 +30,7 @@ func run(_ context.Context, args []string, stdin io.Reader, stdout, stderr io.Wr
 	flags.SetOutput(stderr)
 	kernels := flags.String("kernels", "", "implementation of the arithmetic; the fastest if empty")
 	padSkip := flags.Bool("padskip", true, "start from kept states of padding instead of computing it")
+	int8s := flags.Bool("int8", false, "weights as bytes, recurrent products in integers")
 	list := flags.Bool("list", false, "print the implementations that run here and exit")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -45,6 +46,7 @@ func run(_ context.Context, args []string, stdin io.Reader, stdout, stderr io.Wr
 		folder: flags.Arg(0),
 		// Equal posts would be a gain that no other engine has.
 		options: lstm.Options{Kernels: *kernels, NoPadSkip: !*padSkip, NoDedupe: true},
+		int8:    *int8s,
 		loaded:  map[string]*network{},
 	}
 	fmt.Fprintf(stdout, "ready coldstream, %s\n", runtime.Version())

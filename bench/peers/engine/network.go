@@ -35,7 +35,7 @@ type network struct {
 	steps         int
 }
 
-func loadNetwork(folder string, o lstm.Options) (*network, error) {
+func loadNetwork(folder string, o lstm.Options, quantise bool) (*network, error) {
 	raw, err := os.ReadFile(filepath.Join(folder, "index.json"))
 	if err != nil {
 		return nil, err
@@ -75,6 +75,11 @@ func loadNetwork(folder string, o lstm.Options) (*network, error) {
 		ids[i] = int32(v)
 	}
 	g := x.graph()
+	if quantise {
+		if params, err = lstm.Quantise(g, params); err != nil {
+			return nil, err
+		}
+	}
 	m, err := lstm.New(g, lstm.Pack(g, params), o)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 type worker struct {
 	folder  string
 	options lstm.Options
+	int8    bool // quantise the weights
 	loaded  map[string]*network
 }
 
@@ -42,7 +43,7 @@ func (w *worker) serve(stdin io.Reader, stdout io.Writer) error {
 
 func (w *worker) answer(words []string) (string, error) {
 	if len(words) == 2 && words[0] == "load" {
-		n, err := loadNetwork(filepath.Join(w.folder, words[1]), w.options)
+		n, err := loadNetwork(filepath.Join(w.folder, words[1]), w.options, w.int8)
 		if err != nil {
 			return "", err
 		}
