@@ -310,8 +310,8 @@ func (r *recurrentRunner) walk(in *value, y []float32, T int) {
 			if j == 0 {
 				r.first(x[:n])
 			} else {
-				r.set.Prefetch(x[:n], r.cell.xWidth()) // where the cache of tokens is large, they are far
 				r.cell.multiply(r.s, r.h, n, &r.work)
+				r.set.Prefetch(x[:1], r.cell.xWidth()) // the gates fetch the others
 				r.step(x[:n], r.s[:n*sWidth], r.h, r.c)
 			}
 			if r.sequences {

@@ -4869,6 +4869,10 @@ TEXT ·lstmSigmoidNEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -4881,6 +4885,8 @@ nextRow:
 	ADD R2, R14, R15
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $64, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R10), F2
@@ -5152,6 +5158,10 @@ TEXT ·gruAfterSigmoidNEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5162,6 +5172,8 @@ nextRow:
 	ADD R2, R13, R14
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $48, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -5358,6 +5370,10 @@ TEXT ·gruResetSigmoidNEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5366,6 +5382,8 @@ nextRow:
 	ADD R2, R12, R13
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $32, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -5492,6 +5510,10 @@ TEXT ·lstmHardKeras2NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5504,6 +5526,8 @@ nextRow:
 	ADD R2, R14, R15
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $64, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R10), F2
@@ -5705,6 +5729,10 @@ TEXT ·gruAfterHardKeras2NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5715,6 +5743,8 @@ nextRow:
 	ADD R2, R13, R14
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $48, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -5865,6 +5895,10 @@ TEXT ·gruResetHardKeras2NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5873,6 +5907,8 @@ nextRow:
 	ADD R2, R12, R13
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $32, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -5953,6 +5989,10 @@ TEXT ·lstmHardKeras3NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -5965,6 +6005,8 @@ nextRow:
 	ADD R2, R14, R15
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $64, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R10), F2
@@ -6166,6 +6208,10 @@ TEXT ·gruAfterHardKeras3NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -6176,6 +6222,8 @@ nextRow:
 	ADD R2, R13, R14
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $48, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -6326,6 +6374,10 @@ TEXT ·gruResetHardKeras3NEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -6334,6 +6386,8 @@ nextRow:
 	ADD R2, R12, R13
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $32, R5
 	FMOVQ (R8), F0
 	FMOVQ (R9), F1
 	FMOVQ (R12), F30
@@ -6414,6 +6468,10 @@ TEXT ·gruBeforeNEON(SB), NOSPLIT, $0-8
 nextRow:
 	MOVD 0(R0), R5
 	MOVD (R5), R8
+	CMP $1, R4
+	BEQ ahead
+	MOVD 8(R5), R5
+ahead:
 	MOVD 8(R0), R12
 	MOVD 24(R0), R19
 	MOVD 32(R0), R20
@@ -6422,6 +6480,8 @@ nextRow:
 	ADD R2, R9, R10
 	MOVD 48(R0), R3
 units0:
+	PRFM (R5), PLDL1KEEP
+	ADD $48, R5
 	FMOVQ (R10), F2
 	FMOVQ (R12), F30
 	WORD $0x4e3ed442 // FADD V30.S4, V2.S4, V2.S4

@@ -407,6 +407,12 @@ func (m *neon) gates(name string, xGates, sGates int, passes ...func()) {
 	for pass, body := range passes {
 		m.op("MOVD %d(R0), R5", argX)
 		m.op("MOVD (R5), R8")
+		if pass == 0 { // R5 walks through x of the row behind, to bring it near
+			m.op("CMP $1, R4")
+			m.op("BEQ ahead")
+			m.op("MOVD 8(R5), R5")
+			m.line("ahead:")
+		}
 		m.op("MOVD %d(R0), R12", argS)
 		m.op("MOVD %d(R0), R19", argState)
 		m.op("MOVD %d(R0), R20", argH)
@@ -422,6 +428,10 @@ func (m *neon) gates(name string, xGates, sGates int, passes ...func()) {
 		}
 		m.op("MOVD %d(R0), R3", argUnits)
 		m.line("units%d:", pass)
+		if pass == 0 {
+			m.op("PRFM (R5), PLDL1KEEP")
+			m.op("ADD $%d, R5", 16*xGates)
+		}
 		body()
 		for _, r := range walk {
 			m.op("ADD $16, R%d", r)

@@ -415,7 +415,7 @@ func (m *x86) storeH(d int)     { m.store(d, "(R13)") }
 func (m *x86) loadTmp(d int)    { m.load("(SI)", d) }
 func (m *x86) storeTmp(d int)   { m.store(d, "(SI)") }
 
-func (m *x86) gates(name string, _, _ int, passes ...func()) {
+func (m *x86) gates(name string, xGates, _ int, passes ...func()) {
 	m.begin(name+m.name, "gateArgs")
 	m.op("MOVQ a+0(FP), DI")
 	m.op("LEAQ constants<>(SB), DX")
@@ -434,6 +434,12 @@ func (m *x86) gates(name string, _, _ int, passes ...func()) {
 	for pass, body := range passes {
 		m.op("MOVQ %d(DI), AX", argX)
 		m.op("MOVQ (AX), R8")
+		if pass == 0 { // AX walks through x of the row behind, to bring it near
+			m.op("CMPQ BX, $1")
+			m.op("JEQ ahead")
+			m.op("MOVQ 8(AX), AX")
+			m.line("ahead:")
+		}
 		for _, p := range pointers {
 			m.op("MOVQ %d(DI), %s", p.at, p.reg)
 		}
@@ -443,6 +449,12 @@ func (m *x86) gates(name string, _, _ int, passes ...func()) {
 			m.op("JLT tail%d", pass)
 		}
 		m.line("units%d:", pass)
+		if pass == 0 {
+			for at := 0; at < 4*m.lanes*xGates; at += 64 {
+				m.op("PREFETCHT0 %d(AX)", at)
+			}
+			m.op("ADDQ $%d, AX", 4*m.lanes*xGates)
+		}
 		body()
 		m.op("ADDQ $%d, R8", 4*m.lanes)
 		for _, p := range pointers {
