@@ -87,9 +87,8 @@ func (s *spec) matrix(i int, what string, rows int, cols ...int) ([]matrix, erro
 	return parts, nil
 }
 
-// padded returns v with zeros up to n elements, v itself if it is as long, and
-// zeros for nil. -0 becomes 0: a sum that begins with it has the same bits
-// whether terms of 0 follow or not.
+// padded returns a copy of v with zeros up to n elements. -0 becomes 0: a sum
+// that begins with it has the same bits whether terms of 0 follow or not.
 func padded(v []float32, n int) []float32 {
 	p := make([]float32, n)
 	for i, x := range v {

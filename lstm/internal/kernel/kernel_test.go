@@ -21,8 +21,7 @@ func assembly(t *testing.T) []Set {
 	return sets
 }
 
-// floats returns n numbers with n more behind its capacity that are poison: a
-// result that depends on one shows it.
+// floats returns n random numbers.
 func floats(rng *rand.Rand, n int) []float32 {
 	s := make([]float32, n)
 	for i := range s {
@@ -31,6 +30,7 @@ func floats(rng *rand.Rand, n int) []float32 {
 	return s
 }
 
+// poisoned returns n times NaN, which shows in a result that depends on one.
 func poisoned(n int) []float32 {
 	s := make([]float32, n)
 	for i := range s {
