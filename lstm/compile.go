@@ -84,7 +84,27 @@ func (c *compiler) add(n *Node, later []Node) error {
 		if err := c.checkMask(i, s.in[0]); err != nil {
 			return err
 		}
+		if len(c.model.nodes[i].shape) != 1 && op.mask == mayMask {
+			return fmt.Errorf("mask %q has shape %s, expected steps", n.Mask, shapeString(c.model.nodes[i].shape))
+		}
 		compiled.mask = i
+	}
+	for k, name := range n.Masks {
+		if name == "" {
+			compiled.masks = append(compiled.masks, -1)
+			continue
+		}
+		i, err := c.find(name, later)
+		if err != nil {
+			return fmt.Errorf("mask %q %w", name, err)
+		}
+		if err := c.checkMask(i, s.in[k]); err != nil {
+			return err
+		}
+		if len(c.model.nodes[i].shape) != 1 {
+			return fmt.Errorf("mask %q has shape %s, expected steps", name, shapeString(c.model.nodes[i].shape))
+		}
+		compiled.masks = append(compiled.masks, i)
 	}
 	for _, name := range n.Params {
 		t, ok := c.params[name]
@@ -118,11 +138,20 @@ func (c *compiler) add(n *Node, later []Node) error {
 	switch l := compiled.layer.(type) {
 	case *embedding:
 		in := &c.model.nodes[compiled.in[0]]
+		for in.Op == OpFoldSteps {
+			in = &c.model.nodes[in.in[0]]
+		}
 		in.vocab = min(in.vocab, l.vocab)
 	case *recurrent:
 		if l.tokens != nil {
 			compiled.args = c.model.nodes[compiled.in[0]].in
 		}
+	}
+	if compiled.kind == kindAny {
+		compiled.kind = c.model.nodes[compiled.in[0]].kind
+	}
+	if err := c.fold(&compiled); err != nil {
+		return err
 	}
 	c.index[n.Name] = len(c.model.nodes)
 	c.model.nodes = append(c.model.nodes, compiled)
@@ -147,8 +176,19 @@ func (c *compiler) find(name string, later []Node) (int, error) {
 // before is found by connect.
 func (c *compiler) take(i int, want kind) error {
 	n := &c.model.nodes[i]
-	if n.Op == OpInput && want == kindIDs {
-		n.kind = kindIDs
+	if want == kindAny {
+		return nil
+	}
+	if want == kindIDs {
+		switch n.Op {
+		case OpInput:
+			n.kind = kindIDs
+		case OpFoldSteps:
+			if err := c.take(n.in[0], want); err != nil {
+				return err
+			}
+			n.kind = kindIDs
+		}
 	}
 	if n.kind != want {
 		return fmt.Errorf("input %q is %s, expected %s", n.Name, n.kind, want)
@@ -156,15 +196,12 @@ func (c *compiler) take(i int, want kind) error {
 	return nil
 }
 
-func (c *compiler) checkMask(i int, sequence []int) error {
+func (c *compiler) checkMask(i int, shape []int) error {
 	m := &c.model.nodes[i]
 	if m.kind != kindMask {
 		return fmt.Errorf("mask %q is no mask but %s (%s)", m.Name, m.kind, m.Op)
 	}
-	if len(m.shape) != 1 || len(sequence) == 0 || !sameDim(m.shape[0], sequence[0]) {
-		return fmt.Errorf("mask %q has shape %s, the input has %s", m.Name, shapeString(m.shape), shapeString(sequence))
-	}
-	return nil
+	return sameSteps(m.Name, m.shape, shape)
 }
 
 // connect finds the graph's inputs and outputs.
@@ -191,6 +228,9 @@ func (c *compiler) connect(g Graph) error {
 		if k := m.nodes[i].kind; k != kindValues {
 			return fmt.Errorf("output %q of the graph is %s, expected values", name, k)
 		}
+		if m.nodes[i].folds > 0 {
+			return fmt.Errorf("output %q of the graph has steps for rows: an UnfoldSteps is missing", name)
+		}
 		m.outputs = append(m.outputs, i)
 	}
 	for i := range m.nodes {
@@ -199,7 +239,11 @@ func (c *compiler) connect(g Graph) error {
 			return fmt.Errorf("node %q (Input) is not listed in the inputs of the graph", n.Name)
 		}
 		for _, in := range n.in {
-			if want := operations[n.Op].in; m.nodes[in].kind != want {
+			want := operations[n.Op].in
+			if want == kindAny && in == n.in[0] {
+				want = n.kind
+			}
+			if want != kindAny && m.nodes[in].kind != want {
 				return fmt.Errorf("node %q (%s): input %q is %s, expected %s", n.Name, n.Op, m.nodes[in].Name, m.nodes[in].kind, want)
 			}
 		}
@@ -259,6 +303,11 @@ func (c *compiler) findLive() {
 		}
 		for _, in := range n.args {
 			m.nodes[in].live = true
+		}
+		for _, mask := range n.masks {
+			if mask >= 0 {
+				m.nodes[mask].live = true
+			}
 		}
 		if n.mask >= 0 {
 			m.nodes[n.mask].live = true

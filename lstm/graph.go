@@ -17,6 +17,7 @@ type Node struct {
 	Op     Op       `json:"op"`
 	Inputs []string `json:"inputs,omitempty"` // names of earlier nodes
 	Mask   string   `json:"mask,omitempty"`   // name of an earlier mask node: which steps are real; "" = all
+	Masks  []string `json:"masks,omitempty"`  // attention: likewise for each input
 	Params []string `json:"params,omitempty"` // names of weight tensors, in the order the Op documents
 
 	Shape []int `json:"shape,omitempty"` // Input: shape without the batch axis, -1 for a variable length
@@ -29,8 +30,14 @@ type Node struct {
 	TimeOrder           bool       `json:"time_order,omitempty"`           // with GoBackwards and ReturnSequences: output step t belongs to input step t; otherwise steps stand in processing order, as Keras returns them
 	ZeroOutputForMask   bool       `json:"zero_output_for_mask,omitempty"` // the output of a masked step is 0 instead of the previous output; without ReturnSequences too, where the last step's output is returned
 	ResetAfter          bool       `json:"reset_after,omitempty"`          // GRU: the reset gate multiplies h·U + b instead of h
-	MaskValue           float32    `json:"mask_value,omitempty"`           // MaskValues
+	MaskValue           float32    `json:"mask_value,omitempty"`           // MaskSteps: what masked steps consist of; FillMasked: what they become
 	Axis                int        `json:"axis,omitempty"`                 // Concatenate and softmax: axis without the batch axis; -1 = last
+	Axes                []int      `json:"axes,omitempty"`                 // Dot: the axis of each input, without the batch axis
+	Normalize           bool       `json:"normalize,omitempty"`            // Dot: scale the vectors along the axes to length 1
+	Score               Score      `json:"score,omitempty"`                // Attention
+	Causal              bool       `json:"causal,omitempty"`               // attention: a step sees no later ones
+	Heads               int        `json:"heads,omitempty"`                // MultiHeadAttention
+	MaskedScores        Masked     `json:"masked_scores,omitempty"`        // MultiHeadAttention
 }
 
 // Op names an operation. The tensors listed are Node.Params in order.
@@ -44,23 +51,96 @@ const (
 	OpMaskSteps Op = "MaskSteps" // [T][D] -> mask [T]: any feature != MaskValue
 	OpApplyMask Op = "ApplyMask" // [T][D], Mask -> [T][D] with the masked steps set to 0 (Keras' Masking layer)
 
+	OpFillMasked Op = "FillMasked" // [T][...], Mask -> the same with the masked steps set to MaskValue
+	OpSelect     Op = "Select"     // two values of one shape, Mask -> the first where a step is real, else the second
+
+	OpMaskAnd    Op = "MaskAnd"    // masks -> mask: steps that all call real
+	OpMaskOr     Op = "MaskOr"     // masks -> mask: steps that any calls real
+	OpMaskConcat Op = "MaskConcat" // masks [T1], [T2], ... -> mask [T1+T2+...]
+	OpMaskAll    Op = "MaskAll"    // [T][...] -> mask [T]: every step is real
+	OpMaskAny    Op = "MaskAny"    // mask [S][T] -> mask [S]: any step is real
+
+	// FoldSteps makes a row of its own of each step: [T][...] -> [...], for the
+	// nodes up to an UnfoldSteps, whose inputs are what becomes the steps of a
+	// row again, and the input of the FoldSteps: [...], [T][...] -> [T][...].
+	// Between them stand nodes with the same rows only.
+	OpFoldSteps   Op = "FoldSteps"
+	OpUnfoldSteps Op = "UnfoldSteps"
+
 	// [T][D] -> [u] or, with ReturnSequences, [T][u].
 	// params: kernel [D][4u], recurrent kernel [u][4u], bias [4u] (absent without bias); gates i f c o
 	OpLSTM Op = "LSTM"
 	// params: kernel [D][3u], recurrent kernel [u][3u], bias [3u], or [2][3u] with ResetAfter (row 0 input, row 1 recurrent; absent without bias); gates z r h
 	OpGRU Op = "GRU"
 
+	// h = a(b + x·W + h·U); params: kernel [D][u], recurrent kernel [u][u], bias [u] (absent without bias)
+	OpSimpleRNN Op = "SimpleRNN"
+
 	OpDense      Op = "Dense"      // [...][D] -> [...][u]; params: kernel [D][u], bias [u] (absent without bias)
 	OpActivation Op = "Activation" // elementwise, or softmax over Axis
 	OpFlatten    Op = "Flatten"    // [...] -> [product]
+	OpReverse    Op = "Reverse"    // [T][D] -> the same with the last step first
 
 	OpGlobalMaxPool     Op = "GlobalMaxPool"     // [T][D] -> [D]
 	OpGlobalAveragePool Op = "GlobalAveragePool" // [T][D] -> [D]; the mean over unmasked steps where a Mask is given (0/0 = NaN when none is)
 
 	OpConcatenate Op = "Concatenate" // over Axis
-	OpAdd         Op = "Add"
-	OpMultiply    Op = "Multiply"
-	OpAverage     Op = "Average"
+
+	// Element by element. Shapes are made equal as in NumPy: axes of size 1 are
+	// put in front and repeated.
+	OpAdd      Op = "Add"
+	OpSubtract Op = "Subtract" // of two
+	OpMultiply Op = "Multiply"
+	OpAverage  Op = "Average"
+	OpMaximum  Op = "Maximum"
+	OpMinimum  Op = "Minimum"
+
+	// Dot sums the products along the axes Axes[0] of the first and Axes[1] of
+	// the second input: the other axes of the first, then those of the second.
+	// Vectors give [1].
+	OpDot Op = "Dot"
+
+	// Attention: query [T][D], value [S][E], key [S][D] -> [T][E], with Masks of
+	// the value alone:
+	//
+	//	scores[t][s] = score(query[t], key[s]) - 1e9 where s is masked or, with Causal, s > t
+	//	y[t] = softmax(scores[t]) · value
+	//
+	// params: see Score.
+	OpAttention Op = "Attention"
+
+	// MultiHeadAttention: query [T][D], value [S][E], key [S][F] -> [T][u], with
+	// Masks of all three. For each of n heads with k features of keys and v of
+	// values
+	//
+	//	scores[t][s] = (query·Wq + bq)[t] · (key·Wk + bk)[s] / sqrt(k)
+	//	y = softmax(scores) · (value·Wv + bv)
+	//
+	// and all heads together are multiplied by Wo [n*v][u]. A score is masked
+	// where its step of the query, the value or the key is or, with Causal, s > t.
+	// params: Wq [D][n*k], Wk [F][n*k], Wv [E][n*v], Wo, or each with its bias
+	// behind it.
+	OpMultiHeadAttention Op = "MultiHeadAttention"
+)
+
+// Score names the score of a query q and a key k in an Attention.
+type Score string
+
+// Scores, with params.
+const (
+	ScoreDot      Score = "dot"      // sum_i q_i k_i; times scale [] if given
+	ScoreConcat   Score = "concat"   // weight [] * sum_i tanh(q_i + k_i), or with params weight, scale []: tanh(scale (q_i + k_i))
+	ScoreAdditive Score = "additive" // sum_i tanh(q_i + k_i); times scale [D] in the sum if given
+)
+
+// Masked names what becomes of masked scores in a MultiHeadAttention.
+type Masked string
+
+// All hide what is masked, and differ where everything is.
+const (
+	MaskedAdd     Masked = "add"     // Keras 2 adds -1e9 to scores: those that are all masked keep little of their differences
+	MaskedReplace Masked = "replace" // Keras 3 replaces scores by one low number: all masked, the values are averaged
+	MaskedZero    Masked = "zero"    // Keras 3 with dropout in the layer sets the weights to 0 too: all masked, there is nothing
 )
 
 // Activation names an activation function.

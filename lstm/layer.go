@@ -26,6 +26,12 @@ type runner interface {
 	run(out *value, in []*value, mask *value)
 }
 
+// A maskedRunner has a mask for each input, nil where the node names none.
+type maskedRunner interface {
+	runner
+	setMasks([]*value)
+}
+
 // kind says what the elements of a value are.
 type kind uint8
 
@@ -33,9 +39,10 @@ const (
 	kindValues kind = iota // float32
 	kindIDs                // token ids
 	kindMask               // true = a real step
+	kindAny                // of an operation: what its first input is
 )
 
-func (k kind) String() string { return [...]string{"values", "token ids", "a mask"}[k] }
+func (k kind) String() string { return [...]string{"values", "token ids", "a mask", "anything"}[k] }
 
 // An operation says which fields a node of its Op may and must have, and
 // builds the layer. Each layer family's file registers its own.
@@ -43,6 +50,7 @@ type operation struct {
 	minInputs, maxInputs int    // maxInputs 0 = no limit
 	in, out              kind   // of every input and of the output
 	mask                 int    // noMask, mayMask or needsMask
+	masks                bool   // a mask for each input: the field Masks
 	fields               string // names of the node's fields it reads, besides inputs and mask
 	minParams, maxParams int
 	build                func(*spec) (layer, error)
@@ -147,6 +155,12 @@ func (n *Node) fieldsSet() []string {
 		{"reset_after", n.ResetAfter},
 		{"mask_value", n.MaskValue != 0},
 		{"axis", n.Axis != 0},
+		{"axes", n.Axes != nil},
+		{"normalize", n.Normalize},
+		{"score", n.Score != ""},
+		{"causal", n.Causal},
+		{"heads", n.Heads != 0},
+		{"masked_scores", n.MaskedScores != ""},
 	} {
 		if f.set {
 			set = append(set, f.name)
@@ -169,6 +183,9 @@ func (o *operation) check(n *Node) error {
 	}
 	if n.Mask == "" && o.mask == needsMask {
 		return fmt.Errorf("no mask given")
+	}
+	if n.Masks != nil && (!o.masks || len(n.Masks) != len(n.Inputs)) {
+		return fmt.Errorf("%d masks for %d inputs of an operation that takes %s", len(n.Masks), len(n.Inputs), map[bool]string{false: "none", true: "one for each"}[o.masks])
 	}
 	for _, f := range n.fieldsSet() {
 		if !slices.Contains(strings.Fields(o.fields), f) {

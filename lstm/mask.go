@@ -1,5 +1,11 @@
 package lstm
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
 func init() {
 	register(OpMaskIDs, operation{
 		minInputs: 1, maxInputs: 1, in: kindIDs, out: kindMask,
@@ -18,6 +24,34 @@ func init() {
 			dim, err := s.sequence()
 			return &applyMask{dim: dim}, err
 		},
+	})
+	register(OpFillMasked, operation{
+		minInputs: 1, maxInputs: 1, mask: needsMask, fields: "mask_value",
+		build: func(s *spec) (layer, error) { return &fillMasked{with: s.MaskValue}, nil },
+	})
+	register(OpSelect, operation{
+		minInputs: 2, maxInputs: 2, mask: needsMask,
+		build: func(*spec) (layer, error) { return selectSteps{}, nil },
+	})
+	register(OpMaskAnd, operation{
+		minInputs: 1, in: kindMask, out: kindMask,
+		build: func(*spec) (layer, error) { return joinMasks{}, nil },
+	})
+	register(OpMaskOr, operation{
+		minInputs: 1, in: kindMask, out: kindMask,
+		build: func(*spec) (layer, error) { return joinMasks{any: true}, nil },
+	})
+	register(OpMaskConcat, operation{
+		minInputs: 1, in: kindMask, out: kindMask,
+		build: func(*spec) (layer, error) { return concatMasks{}, nil },
+	})
+	register(OpMaskAll, operation{
+		minInputs: 1, maxInputs: 1, out: kindMask,
+		build: func(*spec) (layer, error) { return allSteps{}, nil },
+	})
+	register(OpMaskAny, operation{
+		minInputs: 1, maxInputs: 1, in: kindMask, out: kindMask,
+		build: func(*spec) (layer, error) { return anyStep{}, nil },
 	})
 }
 
@@ -83,5 +117,167 @@ func (l *applyMask) run(out *value, in []*value, mask *value) {
 		}
 	}
 	out.copyPadding(in[0])
+	out.meetPadding(mask)
+}
+
+// joinMasks is true where all masks are, or where any is.
+type joinMasks struct{ any bool }
+
+func (l joinMasks) shape(dst []int, in [][]int) ([]int, error) {
+	dst = append(dst, in[0]...)
+	for _, shape := range in[1:] {
+		if !slices.EqualFunc(dst, shape, sameDim) {
+			return nil, fmt.Errorf("masks of shapes %s and %s, expected one shape", shapeString(dst), shapeString(shape))
+		}
+		for i, d := range shape {
+			dst[i] = max(dst[i], d)
+		}
+	}
+	return dst, nil
+}
+
+func (l joinMasks) bind() runner { return l }
+
+func (l joinMasks) run(out *value, in []*value, _ *value) {
+	dst := out.makeMask()
+	copy(dst, in[0].mask)
+	out.copyPadding(in[0])
+	for _, v := range in[1:] {
+		for i, real := range v.mask {
+			if l.any {
+				dst[i] = dst[i] || real
+			} else {
+				dst[i] = dst[i] && real
+			}
+		}
+		out.meetPadding(v)
+	}
+}
+
+// concatMasks puts masks one behind the other.
+type concatMasks struct{}
+
+func (concatMasks) shape(dst []int, in [][]int) ([]int, error) {
+	steps := 0
+	for _, shape := range in {
+		if len(shape) != 1 {
+			return nil, fmt.Errorf("a mask of shape %s, expected steps", shapeString(shape))
+		}
+		if shape[0] < 0 {
+			return append(dst, -1), nil
+		}
+		steps += shape[0]
+	}
+	return append(dst, steps), nil
+}
+
+func (l concatMasks) bind() runner { return l }
+
+func (concatMasks) run(out *value, in []*value, _ *value) {
+	dst := out.makeMask()
+	at := 0
+	for _, v := range in {
+		for row := range out.rows {
+			copy(dst[row*out.size+at:], v.mask[row*v.size:][:v.size])
+		}
+		at += v.size
+	}
+}
+
+// allSteps is a mask that hides none of its input's steps.
+type allSteps struct{}
+
+func (allSteps) shape(dst []int, in [][]int) ([]int, error) {
+	if len(in[0]) == 0 {
+		return nil, errors.New("the input has no steps")
+	}
+	return append(dst, in[0][0]), nil
+}
+
+func (l allSteps) bind() runner { return l }
+
+func (allSteps) run(out *value, _ []*value, _ *value) {
+	dst := out.makeMask()
+	for i := range dst {
+		dst[i] = true
+	}
+}
+
+// anyStep is true for each part of a mask in which something is real.
+type anyStep struct{}
+
+func (anyStep) shape(dst []int, in [][]int) ([]int, error) {
+	if len(in[0]) != 2 {
+		return nil, fmt.Errorf("a mask of shape %s, expected two axes", shapeString(in[0]))
+	}
+	return append(dst, in[0][0]), nil
+}
+
+func (l anyStep) bind() runner { return l }
+
+func (anyStep) run(out *value, in []*value, _ *value) {
+	dst := out.makeMask()
+	n := in[0].size / out.size
+	for i := range dst {
+		dst[i] = slices.Contains(in[0].mask[i*n:][:n], true)
+	}
+}
+
+// fillMasked sets masked steps to a number.
+type fillMasked struct{ with float32 }
+
+func (l *fillMasked) shape(dst []int, in [][]int) ([]int, error) { return append(dst, in[0]...), nil }
+
+func (l *fillMasked) bind() runner { return l }
+
+func (l *fillMasked) run(out *value, in []*value, mask *value) {
+	dst := out.makeFloats()
+	copy(dst, in[0].f)
+	if len(mask.mask) == 0 {
+		return
+	}
+	n := len(dst) / len(mask.mask)
+	for i, real := range mask.mask {
+		if !real {
+			step := dst[i*n:][:n]
+			for j := range step {
+				step[j] = l.with
+			}
+		}
+	}
+	out.copyPadding(in[0])
+	out.meetPadding(mask)
+}
+
+// selectSteps takes the real steps of its first input and the masked ones of
+// its second.
+type selectSteps struct{}
+
+func (selectSteps) shape(dst []int, in [][]int) ([]int, error) {
+	if !slices.EqualFunc(in[0], in[1], sameDim) {
+		return nil, fmt.Errorf("inputs of shapes %s and %s, expected one shape", shapeString(in[0]), shapeString(in[1]))
+	}
+	for i, d := range in[0] {
+		dst = append(dst, max(d, in[1][i]))
+	}
+	return dst, nil
+}
+
+func (l selectSteps) bind() runner { return l }
+
+func (selectSteps) run(out *value, in []*value, mask *value) {
+	dst := out.makeFloats()
+	copy(dst, in[0].f)
+	if len(mask.mask) == 0 {
+		return
+	}
+	n := len(dst) / len(mask.mask)
+	for i, real := range mask.mask {
+		if !real {
+			copy(dst[i*n:][:n], in[1].f[i*n:])
+		}
+	}
+	out.copyPadding(in[0])
+	out.meetPadding(in[1])
 	out.meetPadding(mask)
 }

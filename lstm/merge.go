@@ -16,18 +16,37 @@ func init() {
 	for op, join := range map[Op]func(y, x []float32){
 		OpAdd:     add,
 		OpAverage: add,
+		OpSubtract: func(y, x []float32) {
+			for i, v := range x {
+				y[i] -= v
+			}
+		},
 		OpMultiply: func(y, x []float32) {
 			for i, v := range x {
 				y[i] *= v
 			}
 		},
+		OpMaximum: func(y, x []float32) {
+			for i, v := range x {
+				y[i] = max(y[i], v) // NaN wins
+			}
+		},
+		OpMinimum: func(y, x []float32) {
+			for i, v := range x {
+				y[i] = min(y[i], v)
+			}
+		},
 	} {
-		register(op, operation{
+		o := operation{
 			minInputs: 1,
-			build: func(s *spec) (layer, error) {
+			build: func(*spec) (layer, error) {
 				return &merge{join: join, average: op == OpAverage}, nil
 			},
-		})
+		}
+		if op == OpSubtract {
+			o.minInputs, o.maxInputs = 2, 2
+		}
+		register(op, o)
 	}
 }
 
@@ -37,38 +56,129 @@ func add(y, x []float32) {
 	}
 }
 
-// merge joins values of one shape element by element.
+// merge joins values element by element. Where shapes differ, axes of size 1
+// are put in front and repeated.
 type merge struct {
 	join    func(y, x []float32)
 	average bool // divide by the number of inputs
 }
 
 func (l *merge) shape(dst []int, in [][]int) ([]int, error) {
-	dst = append(dst, in[0]...)
-	for _, shape := range in[1:] {
-		if !slices.EqualFunc(dst, shape, sameDim) {
-			return nil, fmt.Errorf("inputs of shapes %s and %s, expected one shape", shapeString(dst), shapeString(shape))
-		}
+	first := len(dst)
+	rank := 0
+	for _, shape := range in {
+		rank = max(rank, len(shape))
+	}
+	for range rank {
+		dst = append(dst, 1)
+	}
+	out := dst[first:]
+	for _, shape := range in {
 		for i, d := range shape {
-			dst[i] = max(dst[i], d) // a known size tells the unknown one
+			o := &out[rank-len(shape)+i]
+			switch {
+			case *o == 1:
+				*o = d
+			case *o == d || d == 1:
+			case *o < 0 || d < 0:
+				*o = max(*o, d) // a known size tells the unknown one
+			default:
+				return nil, fmt.Errorf("inputs of shapes %s and %s, which cannot be made equal", shapeString(in[0]), shapeString(shape))
+			}
 		}
 	}
 	return dst, nil
 }
 
-func (l *merge) bind() runner { return l }
+func (l *merge) bind() runner { return &mergeRunner{merge: l} }
 
-func (l *merge) run(out *value, in []*value, _ *value) {
+type mergeRunner struct {
+	*merge
+	index, stride []int     // per axis but the last, the rows' first: of the run at work
+	repeated      []float32 // a run of an input, as long as one of the output
+}
+
+func (r *mergeRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
-	copy(y, in[0].f)
-	out.copyPadding(in[0])
-	for _, v := range in[1:] {
-		l.join(y, v.f)
-		out.meetPadding(v)
+	for k, v := range in {
+		if slices.Equal(v.shape, out.shape) {
+			if k == 0 {
+				copy(y, v.f)
+			} else {
+				r.join(y, v.f)
+			}
+			continue
+		}
+		r.spread(out, v, k == 0)
 	}
-	if l.average {
+	if r.average {
 		for i := range y {
 			y[i] /= float32(len(in))
+		}
+	}
+	if len(out.shape) == 0 {
+		return
+	}
+	// Padding counts where the steps of all inputs are those of the output.
+	out.copyPadding(in[0])
+	for _, v := range in {
+		if len(v.shape) != len(out.shape) || v.shape[0] != out.shape[0] {
+			out.lead, out.trail = nil, nil
+			return
+		}
+		out.meetPadding(v)
+	}
+}
+
+// spread joins an input of another shape with the output, repeating it along
+// the axes that it does not have, one run of the last axis at a time.
+func (r *mergeRunner) spread(out, v *value, first bool) {
+	rank := len(out.shape)
+	last := rank - 1
+	r.index, r.stride = grow(r.index, rank), grow(r.stride, rank)
+	clear(r.index)
+	clear(r.stride)
+	width, step := 1, 1 // width: elements of a run of the input, 1 = the same all along
+	for i := last; i >= 0; i-- {
+		d := 1
+		if k := i - (rank - len(v.shape)); k >= 0 {
+			d = v.shape[k]
+		}
+		switch {
+		case i == last:
+			width = d
+		case d > 1:
+			r.stride[i+1] = step
+		}
+		step *= d
+	}
+	r.stride[0] = v.size
+	n := out.shape[last]
+	if width < n {
+		r.repeated = grow(r.repeated, n)
+	}
+	at := 0
+	for run := range len(out.f) / n {
+		x := v.f[at:][:width]
+		if width < n {
+			for i := range r.repeated {
+				r.repeated[i] = x[0]
+			}
+			x = r.repeated
+		}
+		if y := out.f[run*n:][:n]; first {
+			copy(y, x)
+		} else {
+			r.join(y, x)
+		}
+		for axis := last; axis >= 0; axis-- {
+			r.index[axis]++
+			at += r.stride[axis]
+			if axis == 0 || r.index[axis] < out.shape[axis-1] {
+				break
+			}
+			at -= r.index[axis] * r.stride[axis]
+			r.index[axis] = 0
 		}
 	}
 }

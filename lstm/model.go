@@ -109,6 +109,8 @@ type node struct {
 	in    []int // nodes that stand for the inputs in shapes
 	args  []int // nodes whose values the layer reads, as it may see through an embedding
 	mask  int   // node, -1 = none
+	masks []int // likewise for each input; nil = none at all
+	folds int   // FoldSteps nodes that made its rows
 	live  bool  // an output needs it
 	vocab int   // Input of ids: ids from vocab on are in no embedding table
 }
@@ -177,6 +179,14 @@ func (m *Model) setInput(shapes [][]int, i int, shape []int) error {
 	return nil
 }
 
+// sameSteps makes sure that a mask has the steps of a value.
+func sameSteps(name string, mask, shape []int) error {
+	if len(mask) == 0 || len(mask) > len(shape) || !slices.EqualFunc(mask, shape[:len(mask)], sameDim) {
+		return fmt.Errorf("mask %q has shape %s, the input has %s", name, shapeString(mask), shapeString(shape))
+	}
+	return nil
+}
+
 // infer sets the shapes of all nodes but inputs, whose shapes are set. It
 // takes and returns a slice to work with.
 func (m *Model) infer(shapes, in [][]int) ([][]int, error) {
@@ -193,8 +203,13 @@ func (m *Model) infer(shapes, in [][]int) ([][]int, error) {
 		if shapes[i], err = n.layer.shape(shapes[i][:0], in); err == nil {
 			_, err = elements(shapes[i])
 		}
-		if err == nil && n.mask >= 0 && shapes[n.mask][0] != in[0][0] {
-			err = fmt.Errorf("mask %q has %d steps, the input has %d", n.Mask, shapes[n.mask][0], in[0][0])
+		if err == nil && n.mask >= 0 {
+			err = sameSteps(n.Mask, shapes[n.mask], in[0])
+		}
+		for k, at := range n.masks {
+			if err == nil && at >= 0 {
+				err = sameSteps(n.Masks[k], shapes[at], in[k])
+			}
 		}
 		if err != nil {
 			return in, fmt.Errorf("lstm: node %q (%s): %w", n.Name, n.Op, err)

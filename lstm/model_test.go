@@ -129,7 +129,7 @@ func TestNewChecksShapesOfVariableLength(t *testing.T) {
 			{Name: "x", Op: OpInput, Shape: []int{-1, 4}},
 			{Name: "y", Op: OpInput, Shape: []int{3, 5}},
 			{Name: "out", Op: OpAdd, Inputs: []string{"x", "y"}},
-		}, `inputs of shapes [? 4] and [3 5], expected one shape`},
+		}, `inputs of shapes [? 4] and [3 5], which cannot be made equal`},
 		"concatenated": {[]Node{
 			{Name: "x", Op: OpInput, Shape: []int{4, 4}},
 			{Name: "y", Op: OpInput, Shape: []int{3, 5}},

@@ -19,6 +19,7 @@ type Scratch struct {
 	shapes      [][]int // per node, of the call before until resolve
 	resolved    bool    // shapes holds for the inputs in it
 	tileLimit   int     // rows of a tile at these shapes
+	foldRows    []int   // per node: rows for each row of the batch
 	inferBuffer [][]int
 
 	// The call at work.
@@ -35,7 +36,7 @@ func (m *Model) NewScratch(threads int) *Scratch {
 	if threads < 1 {
 		panic("lstm: NewScratch: threads must be at least 1")
 	}
-	s := &Scratch{model: m, shapes: make([][]int, len(m.nodes))}
+	s := &Scratch{model: m, shapes: make([][]int, len(m.nodes)), foldRows: make([]int, len(m.nodes))}
 	s.team = newTeam(threads - 1)
 	for range threads {
 		s.workers = append(s.workers, newWorker(s))
@@ -76,12 +77,15 @@ func (s *Scratch) resolve(in []Input) error {
 	if s.inferBuffer, err = m.infer(s.shapes, s.inferBuffer); err != nil {
 		return err
 	}
+	if err = m.foldRows(s.foldRows, s.shapes); err != nil {
+		return err
+	}
 	s.resolved = true
 	largest := 1
 	for i := range m.nodes {
 		if m.nodes[i].live {
 			n, _ := elements(s.shapes[i])
-			largest = max(largest, n)
+			largest = max(largest, n*s.foldRows[i])
 		}
 	}
 	s.tileLimit = max(1, min(maxTile, tileFloats/largest))
@@ -118,6 +122,15 @@ func newWorker(s *Scratch) *worker {
 		}
 		if n.mask >= 0 {
 			w.masks[i] = &w.values[n.mask]
+		}
+		if len(n.masks) > 0 {
+			masks := make([]*value, len(n.masks))
+			for k, at := range n.masks {
+				if at >= 0 {
+					masks[k] = &w.values[at]
+				}
+			}
+			w.runners[i].(maskedRunner).setMasks(masks)
 		}
 	}
 	w.work = func() {
@@ -165,7 +178,8 @@ func (w *worker) prepare(i, rows int) *value {
 	v := &w.values[i]
 	v.shape = w.scratch.shapes[i]
 	v.size, _ = elements(v.shape)
-	v.rows = rows
+	v.rows = rows * w.scratch.foldRows[i]
+	v.kind = w.scratch.model.nodes[i].kind
 	v.lead, v.trail = nil, nil
 	return v
 }
@@ -183,18 +197,8 @@ func (w *worker) gather(v *value, in *Input, rows []int32) {
 	for r, row := range rows {
 		copy(dst[r*v.size:][:v.size], in.IDs[int(row)*v.size:])
 	}
-	if w.scratch.model.options.NoPadSkip || len(v.shape) != 1 {
-		return
-	}
-	lead, trail := v.makeLead(), v.makeTrail()
-	for r := range rows {
-		ids := dst[r*v.size:][:v.size]
-		lead[r], trail[r] = 0, 0
-		for i := 0; i < len(ids) && ids[i] == 0; i++ {
-			lead[r]++
-		}
-		for i := len(ids) - 1; i >= 0 && ids[i] == 0; i-- {
-			trail[r]++
-		}
+	v.padded = !w.scratch.model.options.NoPadSkip
+	if v.padded && len(v.shape) == 1 {
+		v.findPadding()
 	}
 }

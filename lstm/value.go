@@ -5,6 +5,7 @@ type value struct {
 	shape []int // without the batch axis
 	size  int   // elements per row
 	rows  int
+	kind  kind
 
 	// One of these holds the elements, by the node's kind; len = rows*size.
 	f    []float32
@@ -16,6 +17,7 @@ type value struct {
 	// all batches that are padding so far, counted from the respective end. nil
 	// = 0 for all rows.
 	lead, trail []int32
+	padded      bool // ids in whose rows padding is looked for
 
 	leadBuffer, trailBuffer []int32
 }
@@ -34,6 +36,21 @@ func (v *value) makeTrail() []int32 {
 	v.trailBuffer = grow(v.trailBuffer, v.rows)
 	v.trail = v.trailBuffer
 	return v.trail
+}
+
+// findPadding finds the zeros at both ends of each row of ids.
+func (v *value) findPadding() {
+	lead, trail := v.makeLead(), v.makeTrail()
+	for row := range v.rows {
+		ids := v.ids[row*v.size:][:v.size]
+		lead[row], trail[row] = 0, 0
+		for i := 0; i < len(ids) && ids[i] == 0; i++ {
+			lead[row]++
+		}
+		for i := len(ids) - 1; i >= 0 && ids[i] == 0; i-- {
+			trail[row]++
+		}
+	}
 }
 
 // copyPadding makes v padding where w is: for layers that treat each step by

@@ -15,6 +15,7 @@ type value struct {
 	node  string // of the graph
 	shape []int  // without the batch axis, -1 = variable
 	mask  string // mask node that goes with it, "" = none
+	lost  *bool  // true: a layer has taken the mask off the tensor, see loseMasks
 	truth *truth // not nil: a tensor of truth values made by an operation, and no node
 }
 
@@ -28,6 +29,7 @@ type builder struct {
 	names      map[string]int      // of nodes, with how often each was asked for
 	inputs     map[string]*Input
 	masks      map[string]string  // mask nodes by what they are made of
+	maskAxes   map[string]int     // axes of a mask node, where it is not 1
 	calls      int                // uses of layers so far
 	outputs    map[*layer][]value // of the first use of each layer
 }
@@ -46,6 +48,7 @@ func newBuilder(v version) *builder {
 		names:      map[string]int{},
 		inputs:     map[string]*Input{},
 		masks:      map[string]string{},
+		maskAxes:   map[string]int{},
 		outputs:    map[*layer][]value{},
 	}
 }
@@ -72,6 +75,11 @@ func (b *builder) unique(name string) string {
 // param puts a variable of l into the graph's weights and returns its name. The
 // variable must have the given shape.
 func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
+	return b.paramAs(l, name, shape, shape...)
+}
+
+// paramAs is param for a variable that the graph knows by another shape.
+func (b *builder) paramAs(l *layer, name string, as []int, shape ...int) (string, error) {
 	t, ok := l.tensors[name]
 	if !ok {
 		return "", l.fail("the file has no %s", name)
@@ -91,7 +99,9 @@ func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
 			full = fmt.Sprintf("%s/%s#%d", l.path, name, i)
 		}
 		b.paramNames[key] = full
-		b.params[full] = t.Tensor
+		p := t.Tensor
+		p.Shape = as
+		b.params[full] = p
 	}
 	return full, nil
 }
@@ -111,8 +121,8 @@ func (b *builder) markIDs(l *layer, x value, vocab int) error {
 	if in == nil {
 		return l.fail("the ids are computed by other layers, which is not supported; feed them to the model's input")
 	}
-	if len(x.shape) != 1 {
-		return l.fail("the input has shape %s; only a sequence of ids is supported", shapeText(x.shape))
+	if len(x.shape) < 1 {
+		return l.fail("the input has shape %s; only sequences of ids are supported", shapeText(x.shape))
 	}
 	if in.VocabSize == 0 || vocab < in.VocabSize {
 		in.VocabSize = vocab
@@ -122,7 +132,11 @@ func (b *builder) markIDs(l *layer, x value, vocab int) error {
 
 // maskIDs returns the node of the mask that is true where an id is not 0.
 func (b *builder) maskIDs(x value) string {
-	return b.mask("ids "+x.node, lstm.Node{Name: x.node + "/mask", Op: lstm.OpMaskIDs, Inputs: []string{x.node}})
+	m := b.mask("ids "+x.node, lstm.Node{Name: x.node + "/mask", Op: lstm.OpMaskIDs, Inputs: []string{x.node}})
+	if len(x.shape) > 1 {
+		b.maskAxes[m] = len(x.shape)
+	}
+	return m
 }
 
 // maskSteps returns the node of the mask that is true where a feature is not v.
@@ -172,6 +186,11 @@ const maxCalls = 100000
 
 // apply calls a layer with tensors.
 func (b *builder) apply(l *layer, in []value) ([]value, error) {
+	return b.applyWith(l, in, arguments{})
+}
+
+// applyWith calls a layer with tensors and further arguments.
+func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, error) {
 	if b.calls++; b.calls > maxCalls {
 		return nil, fmt.Errorf("the model uses its layers more than %d times", maxCalls)
 	}
@@ -179,16 +198,27 @@ func (b *builder) apply(l *layer, in []value) ([]value, error) {
 		if x.truth != nil {
 			return nil, l.fail("called with the truth values of an operation, which is not supported")
 		}
+		if b.maskAxes[x.mask] > 1 && l.kind != nil && l.kind.mask == ownMask && l.class != "TimeDistributed" {
+			return nil, l.fail("its input has a mask with %d axes, which only TimeDistributed layers support", b.maskAxes[x.mask])
+		}
 	}
 	var out []value
 	var err error
-	if l.inner != nil {
+	switch {
+	case l.inner != nil:
 		out, err = b.run(l.inner, in)
-	} else {
+	case l.kind.callArgs != nil:
+		out, err = l.kind.callArgs(b, l, in, args)
+	default:
 		out, err = l.kind.call(b, l, in)
 	}
 	if err != nil {
 		return nil, l.wrap(err)
+	}
+	for i := range out {
+		if out[i].lost == nil {
+			out[i].lost = new(bool)
+		}
 	}
 	if l.kind != nil && l.kind.mask != ownMask {
 		for i := range out {
@@ -218,6 +248,13 @@ func (b *builder) runFunctional(n *network, in []value) ([]value, error) {
 		}
 		f.done[callKey{r.layer, 0}] = in[i : i+1]
 		b.note(l, in[i:i+1])
+	}
+	if b.version.keras3() && n.has("MultiHeadAttention") {
+		for _, k := range n.executionOrder() {
+			if _, err := f.result(k); err != nil {
+				return nil, err
+			}
+		}
 	}
 	// The layers run in the order of the config as far as they can, for nodes in
 	// a natural order.
@@ -262,7 +299,11 @@ func (f *functionalRun) value(r ref) (value, error) {
 		l := f.layers[r.layer]
 		return value{}, l.fail("its output %d is used, which is not supported: states (return_state=true) stay inside the layer", r.output)
 	}
-	return out[r.output], nil
+	v := out[r.output]
+	if v.lost != nil && *v.lost {
+		v.mask = ""
+	}
+	return v, nil
 }
 
 // result returns the outputs of a call, made now if it has not been yet.
@@ -288,53 +329,6 @@ func (f *functionalRun) result(k callKey) ([]value, error) {
 	}
 	f.done[k] = out
 	return out, nil
-}
-
-// call makes one call of a layer. An explicit mask comes before the one that
-// the first tensor carries.
-func (f *functionalRun) call(l *layer, c call) ([]value, error) {
-	if l.op != nil {
-		return f.operate(l, c)
-	}
-	in, err := f.tensors(l, c)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range sortedKeys(c.kwargs) {
-		o := c.kwargs[k]
-		switch {
-		case o.none(), k == "training" && o.json == false:
-		case k == "mask" && o.from != nil:
-			m, err := f.value(*o.from)
-			if err != nil {
-				return nil, err
-			}
-			if len(in) != 1 {
-				return nil, l.fail("a mask for several inputs is not supported")
-			}
-			if in[0].mask, err = m.asMask(l); err != nil {
-				return nil, err
-			}
-		case k == "mask" && o.maskless():
-		default:
-			return nil, l.fail("called with %s=%.60s, which is not supported", k, o.text())
-		}
-	}
-	return f.apply(l, in)
-}
-
-// tensors returns the tensors of a call's first argument; the only other
-// argument allowed is None.
-func (f *functionalRun) tensors(l *layer, c call) ([]value, error) {
-	for i, o := range c.args {
-		if i > 0 && !o.none() {
-			return nil, l.fail("called with more than one argument, which is not supported")
-		}
-	}
-	if len(c.args) == 0 {
-		return nil, l.fail("called without an argument")
-	}
-	return f.flatten(l, c.args[0])
 }
 
 func (f *functionalRun) flatten(l *layer, o operand) ([]value, error) {

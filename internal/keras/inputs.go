@@ -109,6 +109,9 @@ func (b *builder) checkInputs() error {
 			if in == nil {
 				continue
 			}
+			if n.Op == lstm.OpFoldSteps || n.Op == lstm.OpUnfoldSteps {
+				continue
+			}
 			ids := n.Op == lstm.OpEmbedding || n.Op == lstm.OpMaskIDs
 			switch {
 			case ids && in.VocabSize == 0:

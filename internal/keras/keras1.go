@@ -27,7 +27,7 @@ func fromKeras1(class string, config object) object {
 	c := object{}
 	for k, v := range config {
 		switch to, ok := keras1Options[k]; {
-		case k == "output_dim" && (class == "Dense" || class == "LSTM" || class == "GRU"):
+		case k == "output_dim" && (class == "Dense" || class == "LSTM" || class == "GRU" || class == "SimpleRNN"):
 			c["units"] = v
 		case ok && config[to] == nil:
 			c[to] = v

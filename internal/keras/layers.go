@@ -27,6 +27,9 @@ type layerType struct {
 	// call adds the nodes of one use of the layer to the graph and returns its
 	// outputs. in are the tensors of the first argument.
 	call func(b *builder, l *layer, in []value) ([]value, error)
+
+	// callArgs is call for a class that takes further arguments.
+	callArgs func(b *builder, l *layer, in []value, args arguments) ([]value, error)
 }
 
 // maskRule says what becomes of the mask of a layer's input.
@@ -45,6 +48,7 @@ var layerTypes = map[string]*layerType{}
 func init() {
 	for _, table := range []map[string]*layerType{
 		coreLayers, identityLayers, recurrentLayers, wrapperLayers, poolingLayers, mergingLayers,
+		attentionLayers, timeDistributedLayers,
 	} {
 		for _, class := range slices.Sorted(maps.Keys(table)) {
 			if layerTypes[class] != nil {

@@ -61,7 +61,7 @@ func (w *weightFile) loadLegacy(n *network, v version, base string) error {
 			from = groups[place[i]]
 		}
 		if len(from.weights) != len(x.vars) {
-			return x.layer.fail("the file has %d tensors (%s), expected %d (%s)", len(from.weights), someNames(from.weights), len(x.vars), someNames(variableNames(x.vars)))
+			return x.layer.fail("the file has %d tensors (%s), expected %d (%s)", len(from.weights), someNames(from.weights), len(x.vars), someNames(variableNames(x.layer, x.vars)))
 		}
 		for k, name := range from.weights {
 			t, err := w.read(joinPath(base, from.name, name))
@@ -109,14 +109,10 @@ func legacyGroups(g *hdf5.Group) ([]legacyGroup, error) {
 	return groups, nil
 }
 
-func variableNames(vars []variable) []string {
+func variableNames(of *layer, vars []variable) []string {
 	var s []string
 	for _, x := range vars {
-		name := x.String()
-		if x.layer.path != x.owner.path || strings.Contains(x.layer.path, "/") {
-			name = x.layer.path + " " + name
-		}
-		s = append(s, name)
+		s = append(s, x.name(of))
 	}
 	return s
 }

@@ -203,7 +203,7 @@ func (l *layer) each(visit func(*layer) error) error {
 	if l.inner != nil {
 		return l.inner.each(visit)
 	}
-	for _, role := range sortedKeys(l.parts) {
+	for _, role := range l.roles {
 		if err := l.parts[role].each(visit); err != nil {
 			return err
 		}

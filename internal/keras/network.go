@@ -38,7 +38,8 @@ type layer struct {
 	// parts are the layers inside a wrapper, each named after its role in the
 	// wrapper, which is also its folder in a .keras file.
 	parts map[string]*layer
-	calls []call // Functional only: one for each time the layer is used
+	roles []string // of parts, in the order of their weights
+	calls []call   // Functional only: one for each time the layer is used
 
 	firstCall int // number by which the first of calls is referred to
 
@@ -204,15 +205,27 @@ func (p *parser) part(l *layer, role string, entry object) error {
 	if err != nil {
 		return err
 	}
-	if inner.inner != nil {
+	if inner.inner != nil && l.class != "TimeDistributed" {
 		return fmt.Errorf("a %s inside a %s is not supported", inner.class, l.class)
 	}
-	inner.path = l.path + "/" + role
+	inner.setPath(l.path + "/" + role)
 	if l.parts == nil {
 		l.parts = map[string]*layer{}
 	}
 	l.parts[role] = inner
+	l.roles = append(l.roles, role)
 	return nil
+}
+
+// setPath changes the path of a layer and of the layers inside it.
+func (l *layer) setPath(path string) {
+	old := l.path
+	_ = l.each(func(x *layer) error {
+		if rest, ok := strings.CutPrefix(x.path, old); ok {
+			x.path = path + rest
+		}
+		return nil
+	})
 }
 
 // checkOrigin refuses classes that are not Keras' own but may carry the name of

@@ -10,15 +10,16 @@ import (
 // Functional model where masks are made and merged. Their results are truth
 // values, which nothing but masks may use.
 var operations = map[string]*operation{
-	"NotEqual":    {run: opNotEqual},
-	"OnesLike":    {reads: "dtype", run: opLike},
-	"ZerosLike":   {reads: "dtype", run: opLike},
-	"ExpandDims":  {reads: "axis", run: opExpandDims},
-	"LogicalOr":   {run: opLogical},
-	"LogicalAnd":  {run: opLogical},
-	"Concatenate": {reads: "axis", run: opConcatenate},
-	"Any":         {reads: "axis keepdims", run: opReduce},
-	"All":         {reads: "axis keepdims", run: opReduce},
+	"NotEqual":        {run: opNotEqual},
+	"OnesLike":        {reads: "dtype", run: opLike},
+	"ZerosLike":       {reads: "dtype", run: opLike},
+	"ExpandDims":      {reads: "axis", run: opExpandDims},
+	"LogicalOr":       {run: opLogical},
+	"LogicalAnd":      {run: opLogical},
+	"Concatenate":     {reads: "axis", run: opConcatenate},
+	"ConvertToTensor": {reads: "dtype sparse ragged", run: opSame},
+	"Any":             {reads: "axis keepdims", run: opReduce},
+	"All":             {reads: "axis keepdims", run: opReduce},
 }
 
 // operation is one of operations. Options it does not read are refused.
@@ -49,6 +50,7 @@ type truth struct {
 	compared *value
 	parts    []*truth
 
+	steps    *value  // a tensor with the steps of a constant
 	with     float32 // number that compared differs from
 	features bool    // has a feature axis; what stands on it is the same for all, except with compared and parts
 }
@@ -93,10 +95,10 @@ func opNotEqual(f *functionalRun, l *layer, in []value, constants []any) (*truth
 	switch {
 	case !ok || math.IsInf(float64(float32(v)), 0):
 		return nil, l.fail("compares with %.40s, expected a number in the range of float32", jsonText(constants[0]))
+	case v == 0 && f.inputs[x.node] != nil && (len(x.shape) == 1 || f.inputs[x.node].VocabSize > 0):
+		return &truth{mask: f.maskIDs(x)}, nil
 	case len(x.shape) == 2:
 		return &truth{compared: &x, with: float32(v), features: true}, nil
-	case len(x.shape) == 1 && v == 0 && f.inputs[x.node] != nil:
-		return &truth{mask: f.maskIDs(x)}, nil
 	}
 	return nil, l.fail("only masks of token ids and of steps with features are supported")
 }
@@ -106,7 +108,7 @@ func opLike(_ *functionalRun, l *layer, in []value, constants []any) (*truth, er
 		return nil, l.fail("only the tensor of a sequence is supported")
 	}
 	ones := l.class == "OnesLike"
-	return &truth{constant: &ones, features: len(in[0].shape) == 2}, nil
+	return &truth{constant: &ones, steps: &in[0], features: len(in[0].shape) == 2}, nil
 }
 
 // truths returns the truth values of the inputs.
@@ -136,25 +138,56 @@ func opExpandDims(_ *functionalRun, l *layer, in []value, constants []any) (*tru
 	return &wide, nil
 }
 
-func opLogical(_ *functionalRun, l *layer, in []value, constants []any) (*truth, error) {
+// opSame is an operation that leaves truth values as they are.
+func opSame(_ *functionalRun, l *layer, in []value, constants []any) (*truth, error) {
 	t, err := truths(l, in, constants)
 	if err != nil {
 		return nil, err
 	}
-	return combine(l, t, l.class == "LogicalOr")
+	if len(t) != 1 {
+		return nil, l.fail("called with %d tensors, expected 1", len(t))
+	}
+	return t[0], nil
 }
 
-func opConcatenate(_ *functionalRun, l *layer, in []value, constants []any) (*truth, error) {
+func opLogical(f *functionalRun, l *layer, in []value, constants []any) (*truth, error) {
+	t, err := truths(l, in, constants)
+	if err != nil {
+		return nil, err
+	}
+	return f.combine(l, t, l.class == "LogicalOr")
+}
+
+// opConcatenate puts masks with a feature axis side by side, along the
+// features or along the steps.
+func opConcatenate(f *functionalRun, l *layer, in []value, constants []any) (*truth, error) {
 	t, err := truths(l, in, constants)
 	if err != nil {
 		return nil, err
 	}
 	for _, x := range t {
-		if !x.features || x.compared != nil || x.parts != nil || !l.lastAxis(true) {
-			return nil, l.fail("only masks side by side on the feature axis are supported")
+		if !x.features || x.compared != nil || x.parts != nil {
+			return nil, l.fail("only masks with a feature axis are supported")
 		}
 	}
-	return &truth{parts: t, features: true}, nil
+	if l.lastAxis(true) {
+		return &truth{parts: t, features: true}, nil
+	}
+	if axis, ok := integer(l.config["axis"]); !ok || axis != 1 && axis != -2 {
+		return nil, l.fail("axis=%.40s of masks is not supported", jsonText(l.config["axis"]))
+	}
+	var masks []string
+	for _, x := range t {
+		switch {
+		case x.constant == nil:
+			masks = append(masks, x.mask)
+		case *x.constant:
+			masks = append(masks, f.allSteps(*x.steps))
+		default:
+			return nil, l.fail("a mask that hides every step is not supported")
+		}
+	}
+	return &truth{mask: f.concatMasks(l, masks), features: true}, nil
 }
 
 // opReduce is any or all over the features.
@@ -170,7 +203,7 @@ func opReduce(f *functionalRun, l *layer, in []value, constants []any) (*truth, 
 	any, x := l.class == "Any", *t[0]
 	switch {
 	case x.parts != nil:
-		y, err := combine(l, x.parts, any)
+		y, err := f.combine(l, x.parts, any)
 		if err != nil {
 			return nil, err
 		}
@@ -186,28 +219,27 @@ func opReduce(f *functionalRun, l *layer, in []value, constants []any) (*truth, 
 
 // combine is the logical or (else and) of truth values that are the same for
 // all features.
-func combine(l *layer, all []*truth, or bool) (*truth, error) {
-	out := &truth{features: all[0].features}
+func (f *functionalRun) combine(l *layer, all []*truth, or bool) (*truth, error) {
+	out := &truth{features: all[0].features, steps: all[0].steps}
+	var masks []string
 	for _, t := range all {
 		switch {
 		case t.features != out.features:
 			return nil, l.fail("merging masks with and without a feature axis is not supported")
 		case t.compared != nil || t.parts != nil:
 			return nil, l.fail("merging masks that differ between features is not supported")
-		case out.constant != nil && *out.constant == or:
-			// decided
-		case t.constant != nil && *t.constant == or:
-			out.constant, out.mask = t.constant, ""
-		case t.constant != nil:
-			if out.mask == "" {
-				out.constant = t.constant
-			}
-		case out.mask != "" && out.mask != t.mask:
-			return nil, l.fail("merging different masks is not supported")
-		default:
-			out.constant, out.mask = nil, t.mask
+		case t.constant == nil:
+			masks = append(masks, t.mask)
+		case *t.constant == or: // decides
+			return &truth{constant: t.constant, steps: t.steps, features: t.features}, nil
 		}
 	}
+	if len(masks) == 0 {
+		neutral := !or
+		out.constant = &neutral
+		return out, nil
+	}
+	out.mask, out.steps = f.joinMasks(or, masks), nil
 	return out, nil
 }
 

@@ -49,12 +49,6 @@ func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) 
 			group += "_" + strconv.Itoa(k)
 		}
 		path := joinPath(base, folder, group)
-		if l.inner != nil {
-			if err := w.loadPaths(l.inner, v, path, strict); err != nil {
-				return l.wrap(err)
-			}
-			continue
-		}
 		if err := w.loadLayer(l, v, path, strict); err != nil {
 			return l.wrap(err)
 		}
@@ -62,35 +56,43 @@ func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) 
 	return nil
 }
 
-// loadLayer reads the variables of one layer from the group at path.
+// loadLayer reads the variables of a layer, and of those inside it, from the
+// group at path.
 func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) error {
+	if l.inner != nil {
+		return w.loadPaths(l.inner, v, path, strict)
+	}
 	slots, err := l.slots(v)
-	if err != nil || len(slots) == 0 {
+	if err != nil {
 		return err
 	}
-	if strict {
+	if strict && len(slots) > 0 {
 		if err := w.checkName(l, path); err != nil {
 			return err
 		}
 	}
 	index := map[string]int{}
 	for _, s := range slots {
-		group := joinPath(path, s.part, s.folder, "vars")
+		group := joinPath(path, s.folder, "vars")
+		if _, err := w.root.Kind(group); err != nil && s.older != "" {
+			group = joinPath(path, s.older, "vars")
+		}
 		i := index[group]
 		index[group]++
 		at := joinPath(group, strconv.Itoa(i))
 		t, err := w.read(at)
-		x := variable{owner: l, layer: l, slot: s}
-		if s.part != "" {
-			x.owner = l.parts[s.part]
-		}
 		if errors.Is(err, hdf5.ErrNotExist) {
-			return fmt.Errorf("its %s is missing: the file has no %s", x, at)
+			return l.fail("its %s is missing: the file has no %s", s.name, at)
 		}
 		if err != nil {
 			return err
 		}
-		x.receive(t)
+		variable{owner: l, slot: s}.receive(t)
+	}
+	for _, role := range l.roles {
+		if err := w.loadLayer(l.parts[role], v, joinPath(path, role), false); err != nil {
+			return err
+		}
 	}
 	return nil
 }

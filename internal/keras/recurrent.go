@@ -1,58 +1,154 @@
 package keras
 
-import "coldstream/lstm"
+import (
+	"fmt"
+	"strconv"
 
-// recurrentReads are the options of LSTM and GRU that change the outputs.
-const recurrentReads = "units activation recurrent_activation use_bias return_sequences " +
-	"go_backwards zero_output_for_mask unroll"
+	"coldstream/lstm"
+)
 
-// recurrentIgnores only matter in training, choose between ways to compute the
-// same, or repeat shapes. With return_state the states are further outputs of
-// the layer, which fail when something uses them.
-const recurrentIgnores = weightOptions + " unit_forget_bias dropout recurrent_dropout implementation " +
-	"input_dim input_length use_cudnn return_state"
+// cellReads are the options of a recurrent cell that change the outputs.
+const cellReads = "units activation use_bias"
+
+// recurrentReads are those of the layer around the cell.
+const recurrentReads = "return_sequences go_backwards zero_output_for_mask unroll"
+
+// cellIgnores only matter in training or choose between ways to compute the
+// same.
+const cellIgnores = weightOptions + " unit_forget_bias dropout recurrent_dropout implementation"
+
+// recurrentIgnores repeat shapes or choose between ways to compute the same.
+// With return_state the states are further outputs of the layer, which fail
+// when something uses them.
+const recurrentIgnores = "input_dim input_length use_cudnn return_state"
 
 var recurrentFixed = []fixedOption{
 	{"stateful", `[false]`, "save the model with stateful=False"},
 	{"time_major", `[false]`, "save the model with time_major=False"},
+	{"num_constants", `[null, 0]`, "constants as inputs are not supported"},
 	noQuantization,
 }
 
 var recurrentLayers = map[string]*layerType{
-	"LSTM": {
-		reads:   recurrentReads,
+	"LSTM":          recurrentType(" recurrent_activation"),
+	"GRU":           recurrentType(" recurrent_activation reset_after"),
+	"SimpleRNN":     recurrentType(""),
+	"LSTMCell":      cellType(" recurrent_activation"),
+	"GRUCell":       cellType(" recurrent_activation reset_after"),
+	"SimpleRNNCell": cellType(""),
+	"RNN": {
+		reads:   recurrentReads + " cell",
 		ignores: recurrentIgnores,
 		fixed:   recurrentFixed,
 		mask:    ownMask,
-		slots:   recurrentSlots,
-		call:    callRecurrent,
+		parts: func(p *parser, l *layer) error {
+			return p.part(l, "cell", asObject(l.config["cell"]))
+		},
+		call: callRecurrent,
 	},
-	"GRU": {
-		reads:   recurrentReads + " reset_after",
-		ignores: recurrentIgnores,
-		fixed:   recurrentFixed,
-		mask:    ownMask,
-		slots:   recurrentSlots,
-		call:    callRecurrent,
+	"StackedRNNCells": {
+		reads: "cells",
+		fixed: []fixedOption{{"reverse_state_order", `[false]`, "build the cells without it"}},
+		mask:  ownMask,
+		parts: stackedCells,
+		call:  callCell,
 	},
 }
 
-// gates is the number of gates of a recurrent class: i f c o, or z r h.
-func gates(class string) int {
-	if class == "GRU" {
-		return 3
+func recurrentType(reads string) *layerType {
+	return &layerType{
+		reads:   cellReads + " " + recurrentReads + reads,
+		ignores: cellIgnores + " " + recurrentIgnores,
+		fixed:   recurrentFixed,
+		mask:    ownMask,
+		slots:   func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "cell") },
+		call:    callRecurrent,
 	}
-	return 4
 }
 
-func recurrentSlots(l *layer, v version) ([]slot, error) {
-	if v.keras1() {
+func cellType(reads string) *layerType {
+	return &layerType{
+		reads:   cellReads + reads,
+		ignores: cellIgnores,
+		fixed:   []fixedOption{noQuantization},
+		mask:    ownMask,
+		slots:   func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "") },
+		call:    callCell,
+	}
+}
+
+func callCell(_ *builder, l *layer, _ []value) ([]value, error) {
+	return nil, l.fail("a cell on its own is not supported; put it into an RNN layer")
+}
+
+// stackedCells reads the cells of a stack. In a .keras file their folders are
+// numbered by class.
+func stackedCells(p *parser, l *layer) error {
+	list, _ := l.config["cells"].([]any)
+	if len(list) == 0 {
+		return fmt.Errorf("no cells in the config")
+	}
+	count := map[string]int{}
+	for _, c := range list {
+		entry := asObject(c)
+		folder := "cells/" + snakeCase(asString(entry["class_name"]))
+		k := count[folder]
+		if count[folder]++; k > 0 {
+			folder += "_" + strconv.Itoa(k)
+		}
+		if err := p.part(l, folder, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recurrentOps has the operation and the number of gates of each cell. The
+// gates are i f c o, or z r h.
+var recurrentOps = map[string]struct {
+	op    lstm.Op
+	gates int
+}{
+	"LSTM": {lstm.OpLSTM, 4}, "LSTMCell": {lstm.OpLSTM, 4},
+	"GRU": {lstm.OpGRU, 3}, "GRUCell": {lstm.OpGRU, 3},
+	"SimpleRNN": {lstm.OpSimpleRNN, 1}, "SimpleRNNCell": {lstm.OpSimpleRNN, 1},
+}
+
+// isRecurrent reports whether the layer walks through the steps of a sequence.
+func (l *layer) isRecurrent() bool {
+	return l.class == "RNN" || recurrentOps[l.class].gates > 0 && len(l.kind.reads) > 0 && containsWord(l.kind.reads, "return_sequences")
+}
+
+// cells returns the layers with the weights of a recurrent layer, in the order
+// in which a step runs through them.
+func (l *layer) cells() ([]*layer, error) {
+	if l.class != "RNN" {
+		return []*layer{l}, nil
+	}
+	c := l.parts["cell"]
+	cells := []*layer{c}
+	if c.class == "StackedRNNCells" {
+		cells = nil
+		for _, role := range c.roles {
+			cells = append(cells, c.parts[role])
+		}
+	}
+	for _, c := range cells {
+		if recurrentOps[c.class].gates == 0 || c.isRecurrent() {
+			return nil, c.fail("a %s as a cell is not supported", c.class)
+		}
+	}
+	return cells, nil
+}
+
+func cellSlots(l *layer, v version, folder string) ([]slot, error) {
+	if v.keras1() && keras1Gates[l.class] != nil {
 		return keras1Slots(l), nil
 	}
 	o := l.options()
-	s := []slot{{name: "kernel", folder: "cell"}, {name: "recurrent_kernel", folder: "cell"}}
+	s := []slot{{name: "kernel", folder: folder}, {name: "recurrent_kernel", folder: folder}}
 	if o.bool("use_bias", true) {
-		s = append(s, slot{name: "bias", folder: "cell"})
+		s = append(s, slot{name: "bias", folder: folder})
 	}
 	return s, o.err
 }
@@ -61,87 +157,109 @@ func callRecurrent(b *builder, l *layer, in []value) ([]value, error) {
 	return single(b.recurrent(l, in, func(*lstm.Node) {}))
 }
 
-// recurrent adds the node of an LSTM or GRU. adjust changes it before its
-// options are checked against each other: a Bidirectional layer orders its
-// parts' outputs.
+// recurrent adds the nodes of a recurrent layer, one for each cell. adjust
+// changes the last one before its options are checked against each other: a
+// Bidirectional layer orders its parts' outputs.
 //
-// A masked step leaves the state as it is; its output is the one before it, or
-// 0 with zero_output_for_mask.
+// A masked step leaves the states as they are; its output is the one before
+// it, or 0 with zero_output_for_mask.
 func (b *builder) recurrent(l *layer, in []value, adjust func(*lstm.Node)) (value, error) {
 	o := l.options()
-	n := lstm.Node{
-		Op:                lstm.Op(l.class),
-		Units:             o.positive("units"),
+	last := lstm.Node{
 		ReturnSequences:   o.bool("return_sequences", false),
 		GoBackwards:       o.bool("go_backwards", false),
 		ZeroOutputForMask: o.bool("zero_output_for_mask", false),
 	}
-	bias, unroll := o.bool("use_bias", true), o.bool("unroll", false)
+	unroll := o.bool("unroll", false)
 	if o.err != nil {
 		return value{}, l.wrap(o.err)
 	}
 	if len(in) > 1 {
 		return value{}, l.fail("initial states or constants as inputs are not supported; start from zero states")
 	}
-	x, dim, err := sequence(l, in)
+	x, _, err := sequence(l, in)
 	if err != nil {
 		return value{}, err
 	}
+	cells, err := l.cells()
+	if err != nil {
+		return value{}, err
+	}
+	// A cell below others gives them every step, in the order of time.
+	for _, c := range cells[:len(cells)-1] {
+		n := lstm.Node{ReturnSequences: true, GoBackwards: last.GoBackwards, TimeOrder: last.GoBackwards}
+		mask := x.mask
+		if x, err = b.cell(c, x, n); err != nil {
+			return value{}, err
+		}
+		x.mask = mask
+	}
+	adjust(&last)
+	if x.mask == "" {
+		last.ZeroOutputForMask = false
+	}
+	if last.ZeroOutputForMask && last.ReturnSequences && last.GoBackwards && unroll {
+		return value{}, l.fail("unroll=true with a mask, running backwards, is not supported: Keras puts the zeros of masked steps at the wrong end; save the model with unroll=False")
+	}
+	mask := x.mask
+	y, err := b.cell(cells[len(cells)-1], x, last)
+	if err == nil && last.ReturnSequences {
+		y.mask = mask
+	}
+	return y, err
+}
+
+// cell adds the node of one cell; n says how it walks.
+func (b *builder) cell(l *layer, x value, n lstm.Node) (value, error) {
+	kind := recurrentOps[l.class]
+	o := l.options()
+	n.Op, n.Units, n.Inputs, n.Mask = kind.op, o.positive("units"), []string{x.node}, x.mask
+	bias := o.bool("use_bias", true)
+	if o.err != nil {
+		return value{}, l.wrap(o.err)
+	}
+	var err error
 	if n.Activation, err = b.cellActivation(l, "activation", "tanh"); err != nil {
 		return value{}, l.wrap(err)
 	}
-	// Keras' default has been another one in the past, but every config says.
-	if _, ok := l.config["recurrent_activation"]; !ok {
-		return value{}, l.fail("no recurrent_activation in the config, which has had more than one default")
+	if kind.gates > 1 {
+		// Keras' default has been another one in the past, but every config says.
+		if _, ok := l.config["recurrent_activation"]; !ok {
+			return value{}, l.fail("no recurrent_activation in the config, which has had more than one default")
+		}
+		if n.RecurrentActivation, err = b.cellActivation(l, "recurrent_activation", ""); err != nil {
+			return value{}, l.wrap(err)
+		}
 	}
-	if n.RecurrentActivation, err = b.cellActivation(l, "recurrent_activation", ""); err != nil {
-		return value{}, l.wrap(err)
-	}
-	if l.class == "GRU" {
+	if kind.op == lstm.OpGRU {
 		if n.ResetAfter, err = l.resetAfter(b.version); err != nil {
 			return value{}, l.wrap(err)
 		}
 	}
-	if n.Params, err = b.recurrentParams(l, dim, n.Units, bias, n.ResetAfter); err != nil {
+	if n.Params, err = b.cellParams(l, x.shape[1], n.Units, kind.gates, bias, n.ResetAfter); err != nil {
 		return value{}, err
 	}
-	adjust(&n)
-	if n.Mask = x.mask; n.Mask == "" {
-		n.ZeroOutputForMask = false
-	}
-	switch {
-	case n.ZeroOutputForMask && !n.ReturnSequences:
-		return value{}, l.fail("zero_output_for_mask=true with a mask and return_sequences=false is not supported: the output would be zeros wherever the last step is padding; save the model with zero_output_for_mask=False")
-	case n.ZeroOutputForMask && n.GoBackwards && unroll:
-		return value{}, l.fail("unroll=true with a mask, running backwards, is not supported: Keras puts the zeros of masked steps at the wrong end; save the model with unroll=False")
-	}
-	n.Inputs = []string{x.node}
 	shape := []int{n.Units}
 	if n.ReturnSequences {
 		shape = []int{x.shape[0], n.Units}
 	}
-	y := b.add(l, n, shape)
-	if n.ReturnSequences {
-		y.mask = x.mask
-	}
-	return y, nil
+	return b.add(l, n, shape), nil
 }
 
-func (b *builder) recurrentParams(l *layer, dim, units int, bias, resetAfter bool) ([]string, error) {
-	g := gates(l.class)
-	kernel, err := b.param(l, "kernel", dim, g*units)
+func (b *builder) cellParams(l *layer, dim, units, gates int, bias, resetAfter bool) ([]string, error) {
+	kernel, err := b.param(l, "kernel", dim, gates*units)
 	if err != nil {
 		return nil, err
 	}
-	recurrent, err := b.param(l, "recurrent_kernel", units, g*units)
+	recurrent, err := b.param(l, "recurrent_kernel", units, gates*units)
 	if err != nil {
 		return nil, err
 	}
 	params := []string{kernel, recurrent}
 	if bias {
-		shape := []int{g * units}
+		shape := []int{gates * units}
 		if resetAfter {
-			shape = []int{2, g * units}
+			shape = []int{2, gates * units}
 		}
 		name, err := b.param(l, "bias", shape...)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 type slot struct {
 	name   string // in tensor lists and in the graph: "kernel"
 	folder string // in .keras files: the group of vars below the layer's, "" or "cell"
-	part   string // role of the wrapped layer that owns it, "" for the layer itself
+	older  string // another name of that group, "" = none
 	frozen bool   // never trained (statistics), which old files keep behind all trained ones
 }
 
@@ -23,10 +23,9 @@ type tensor struct {
 	from string
 }
 
-// variable is a slot of a certain layer, with the layer to receive it.
+// variable is a slot of a certain layer, which receives the tensor.
 type variable struct {
-	owner  *layer // receives the tensor under slot.name
-	layer  *layer // as slots saw it: the wrapper of owner, or owner
+	owner  *layer
 	slot   slot
 	frozen bool
 }
@@ -50,28 +49,27 @@ func (l *layer) variables(v version) ([]variable, error) {
 	return sorted, nil
 }
 
+// orderedVariables lists the layer's own variables, then those of the layers
+// inside it.
 func (l *layer) orderedVariables(v version, frozen bool) ([]variable, error) {
-	if l.inner == nil {
-		slots, err := l.slots(v)
-		if err != nil {
-			return nil, err
-		}
-		// A layer on its own keeps its order when it is frozen as a whole.
-		frozen = frozen || l.config["trainable"] == false
-		var all []variable
-		for _, s := range slots {
-			x := variable{owner: l, layer: l, slot: s, frozen: s.frozen || frozen}
-			if s.part != "" {
-				x.owner = l.parts[s.part]
-				x.frozen = x.frozen || x.owner.config["trainable"] == false
-			}
-			all = append(all, x)
-		}
-		return all, nil
+	frozen = frozen || l.config["trainable"] == false
+	slots, err := l.slots(v)
+	if err != nil {
+		return nil, err
 	}
-	frozen = frozen || l.inner.config["trainable"] == false
 	var all []variable
-	for _, c := range l.inner.layers {
+	for _, s := range slots {
+		all = append(all, variable{owner: l, slot: s, frozen: s.frozen || frozen})
+	}
+	var inside []*layer
+	if l.inner != nil {
+		inside = l.inner.layers
+		frozen = frozen || l.inner.config["trainable"] == false
+	}
+	for _, role := range l.roles {
+		inside = append(inside, l.parts[role])
+	}
+	for _, c := range inside {
 		vars, err := c.orderedVariables(v, frozen)
 		if err != nil {
 			return nil, err
@@ -81,7 +79,7 @@ func (l *layer) orderedVariables(v version, frozen bool) ([]variable, error) {
 	return all, nil
 }
 
-// slots returns the variables of a layer that is no network.
+// slots returns the variables of the layer itself.
 func (l *layer) slots(v version) ([]slot, error) {
 	if l.kind == nil || l.kind.slots == nil {
 		return nil, nil
@@ -98,9 +96,10 @@ func (x variable) receive(t tensor) {
 	x.owner.tensors[x.slot.name] = t
 }
 
-func (x variable) String() string {
-	if x.slot.part != "" {
-		return x.slot.part + " " + x.slot.name
+// name is what messages about the layer call the variable.
+func (x variable) name(of *layer) string {
+	if rest, ok := strings.CutPrefix(x.owner.path, of.path+"/"); ok {
+		return rest + " " + x.slot.name
 	}
 	return x.slot.name
 }

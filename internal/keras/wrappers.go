@@ -14,7 +14,6 @@ var wrapperLayers = map[string]*layerType{
 		fixed: []fixedOption{{"num_constants", `[null, 0]`, "constants as inputs are not supported"}},
 		mask:  ownMask,
 		parts: bidirectionalParts,
-		slots: bidirectionalSlots,
 		call:  callBidirectional,
 	},
 }
@@ -50,27 +49,11 @@ func bidirectionalParts(p *parser, l *layer) error {
 		l.parts[backwardLayer].config = other
 	}
 	for role, part := range l.parts {
-		if part.class != "LSTM" && part.class != "GRU" {
+		if !part.isRecurrent() {
 			return fmt.Errorf("a %s as its %s is not supported", part.class, role)
 		}
 	}
 	return nil
-}
-
-func bidirectionalSlots(l *layer, v version) ([]slot, error) {
-	var all []slot
-	for _, role := range []string{forwardLayer, backwardLayer} {
-		part := l.parts[role]
-		s, err := part.kind.slots(part, v)
-		if err != nil {
-			return nil, err
-		}
-		for _, x := range s {
-			x.part = role
-			all = append(all, x)
-		}
-	}
-	return all, nil
 }
 
 // merges has the operations that join the outputs of both directions.
@@ -121,17 +104,20 @@ func (b *builder) directions(l *layer, in []value) ([]value, error) {
 		if o.err != nil {
 			return nil, part.wrap(o.err)
 		}
-		if sequences && back != (role == backwardLayer) {
-			return nil, l.fail("go_backwards=%t of its %s with return_sequences=true is not supported; let the layers run the usual way round", back, role)
-		}
 		v, err := b.recurrent(part, in, func(n *lstm.Node) {
-			n.TimeOrder = back && sequences
+			// Keras turns round the sequence of the backward layer, whichever way
+			// the layer runs.
+			n.TimeOrder = back && sequences && role == backwardLayer
 			if b.version.zeroesBidirectional() {
 				n.ZeroOutputForMask = sequences
 			}
 		})
 		if err != nil {
 			return nil, err
+		}
+		if sequences && role == backwardLayer && !back {
+			v = b.add(part, lstm.Node{Op: lstm.OpReverse, Inputs: []string{v.node}}, v.shape)
+			v.mask = in[0].mask
 		}
 		b.note(part, []value{v})
 		if y = append(y, v); i > 0 && len(y[0].shape) != len(v.shape) {
