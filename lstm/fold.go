@@ -84,7 +84,7 @@ func (m *Model) foldRows(rows []int, shapes [][]int) error {
 			continue
 		}
 		rows[i] = rows[n.in[0]]
-		for _, k := range n.sources() {
+		for _, k := range n.sources {
 			if rows[k] != rows[i] {
 				return fmt.Errorf("lstm: node %q (%s): %q has %d rows for each of the batch, %q has %d", n.Name, n.Op, m.nodes[k].Name, rows[k], n.Inputs[0], rows[i])
 			}
@@ -93,8 +93,8 @@ func (m *Model) foldRows(rows []int, shapes [][]int) error {
 	return nil
 }
 
-// sources returns the inputs and masks of a node.
-func (n *node) sources() []int {
+// allSources returns the inputs and masks of a node.
+func (n *node) allSources() []int {
 	all := n.in
 	for _, mask := range append(n.masks[:len(n.masks):len(n.masks)], n.mask) {
 		if mask >= 0 {
@@ -122,7 +122,8 @@ func (c *compiler) fold(n *node) error {
 		}
 		return nil
 	}
-	for _, i := range n.sources() {
+	n.sources = n.allSources()
+	for _, i := range n.sources {
 		if m.nodes[i].folds != n.folds {
 			return fmt.Errorf("%q has other rows than input %q", m.nodes[i].Name, n.Inputs[0])
 		}

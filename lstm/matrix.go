@@ -152,6 +152,8 @@ func packedParts(n *Node, k int) []int {
 		return []int{n.Units}
 	case n.Op == OpLSTM:
 		return []int{4 * n.Units}
+	case n.Op == OpSimpleRNN:
+		return []int{n.Units}
 	case n.Op == OpGRU && k == 1 && !n.ResetAfter:
 		return []int{2 * n.Units, n.Units}
 	case n.Op == OpGRU:

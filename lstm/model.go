@@ -111,8 +111,10 @@ type node struct {
 	mask  int   // node, -1 = none
 	masks []int // likewise for each input; nil = none at all
 	folds int   // FoldSteps nodes that made its rows
-	live  bool  // an output needs it
-	vocab int   // Input of ids: ids from vocab on are in no embedding table
+
+	sources []int // inputs and masks
+	live    bool  // an output needs it
+	vocab   int   // Input of ids: ids from vocab on are in no embedding table
 }
 
 // New checks a graph and its weights and returns the Model. The weights are

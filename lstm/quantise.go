@@ -17,8 +17,8 @@ const maxByte = 127
 const maxScale = 0x1.020406p121
 
 // Quantise returns params with the weight matrices as bytes: those of
-// Embeddings with a scale for each row, the kernels of LSTM, GRU and Dense nodes
-// with one for each column. A channel's scale is its largest magnitude divided
+// Embeddings with a scale for each row, the kernels of LSTM, GRU, SimpleRNN and
+// Dense nodes with one for each column. A channel's scale is its largest magnitude divided
 // by 127, and an element is rounded to the nearest multiple of it, an even one
 // in a tie. Biases stay as they are, and so does a matrix that nodes use in both
 // ways.

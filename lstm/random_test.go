@@ -15,7 +15,8 @@ type network struct {
 	rng    *rand.Rand
 	// kinds has one entry per input of the graph.
 	kinds []kind
-	dims  []int // features of inputs of values
+	dims  []int           // features of inputs of values
+	grid  map[string]bool // inputs that have several sequences in a row
 }
 
 // add appends a node and returns its name.
@@ -71,11 +72,8 @@ func (n *network) embed(ids string, dim int) string {
 // recurrent adds an LSTM or a GRU with random settings but those in set.
 func (n *network) recurrent(in string, dim int, mask string, set Node) string {
 	u := set.Units
-	gates := 4
-	if set.Op == OpGRU {
-		gates = 3
-		set.ResetAfter = n.chance(.5)
-	}
+	gates := map[Op]int{OpLSTM: 4, OpGRU: 3, OpSimpleRNN: 1}[set.Op]
+	set.ResetAfter = set.Op == OpGRU && n.chance(.5)
 	scale := .7 / float64(u+dim)
 	if n.chance(.3) {
 		scale = 4 / float64(u+dim) // strong recurrence
@@ -90,6 +88,9 @@ func (n *network) recurrent(in string, dim int, mask string, set Node) string {
 		}
 	}
 	set.Activation = Activation(n.pick("tanh", "tanh", "tanh", "softsign", "sigmoid"))
+	if set.Op == OpSimpleRNN {
+		return n.add(set)
+	}
 	set.RecurrentActivation = Activation(n.pick("sigmoid", "sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"))
 	return n.add(set)
 }
@@ -107,7 +108,11 @@ func (n *network) dense(in string, dim, units int, f Activation) string {
 // layers in between that work step by step, a head.
 func randomNetwork(seed uint64) *network {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	n := &network{params: map[string]Tensor{}, vocab: 2 + rng.IntN(40), rng: rng}
+	n := &network{params: map[string]Tensor{}, vocab: 2 + rng.IntN(40), rng: rng, grid: map[string]bool{}}
+	if seed%4 == 3 {
+		n.joined()
+		return n
+	}
 	steps := -1
 	if n.chance(.5) {
 		steps = 1 + rng.IntN(14)
@@ -149,7 +154,7 @@ func randomNetwork(seed uint64) *network {
 		if n.chance(.1) {
 			seq = n.add(Node{Op: OpActivation, Inputs: []string{seq}, Activation: Activation(n.pick("elu", "selu", "softplus")), Axis: 0})
 		}
-		op := Op(n.pick("LSTM", "LSTM", "GRU"))
+		op := Op(n.pick("LSTM", "LSTM", "GRU", "SimpleRNN"))
 		node := Node{Op: op, Units: 1 + rng.IntN(20), ReturnSequences: true, ZeroOutputForMask: n.chance(.4)}
 		switch rng.IntN(3) {
 		case 0:
@@ -161,7 +166,7 @@ func randomNetwork(seed uint64) *network {
 			back := node
 			back.GoBackwards, back.TimeOrder = true, true
 			a, b := n.recurrent(seq, dim, mask, node), n.recurrent(seq, dim, mask, back)
-			merge := n.pick("Concatenate", "Add", "Multiply", "Average")
+			merge := n.pick("Concatenate", "Add", "Multiply", "Average", "Subtract", "Maximum", "Minimum")
 			join := Node{Op: Op(merge), Inputs: []string{a, b}}
 			dim = node.Units
 			if join.Op == OpConcatenate {
@@ -202,14 +207,21 @@ func (n *network) batch(rows int) []Input {
 	var in []Input
 	for k, name := range n.Inputs {
 		node := n.Nodes[slices.IndexFunc(n.Nodes, func(x Node) bool { return x.Name == name })]
-		if node.Shape[0] > 0 {
-			steps = node.Shape[0]
+		shape, each := node.Shape, 1
+		if n.grid[name] {
+			each, shape = shape[0], shape[1:]
+		}
+		if shape[0] > 0 {
+			steps = shape[0]
 		}
 		i := Input{Shape: []int{steps}}
 		if n.kinds[k] == kindValues {
 			i.Shape = []int{steps, n.dims[k]}
 		}
-		for range rows {
+		if each > 1 {
+			i.Shape = append([]int{each}, i.Shape...)
+		}
+		for range rows * each {
 			real := n.realSteps(steps)
 			for _, real := range real {
 				switch {

@@ -25,7 +25,8 @@ func (v refValue) at(t int) []float64 {
 
 // reference runs one row of a batch through a graph.
 func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][]float64 {
-	values := map[string]refValue{}
+	// Between FoldSteps and UnfoldSteps a row has several values.
+	values := map[string][]refValue{}
 	for k, name := range g.Inputs {
 		n := slices.IndexFunc(g.Nodes, func(n Node) bool { return n.Name == name })
 		v := refValue{shape: in[k].Shape}
@@ -43,19 +44,11 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 				v.x = append(v.x, float64(x))
 			}
 		}
-		values[name] = v
+		values[name] = []refValue{v}
 	}
 	for _, n := range g.Nodes {
 		if n.Op == OpInput {
 			continue
-		}
-		var args []refValue
-		for _, name := range n.Inputs {
-			args = append(args, values[name])
-		}
-		var mask []bool
-		if n.Mask != "" {
-			mask = values[n.Mask].mask
 		}
 		var weights [][]float64
 		for _, name := range n.Params {
@@ -81,11 +74,46 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 		// recurrent kernel of bytes.
 		bytes := len(n.Params) > 1 && params[n.Params[1]].Int8 != nil &&
 			n.Activation == "tanh" && slices.Contains([]Activation{"sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"}, n.RecurrentActivation)
-		values[n.Name] = refNode(n, args, mask, weights, dim, bytes)
+		switch n.Op {
+		case OpFoldSteps:
+			for _, v := range values[n.Inputs[0]] {
+				values[n.Name] = append(values[n.Name], v.steps()...)
+			}
+			continue
+		case OpUnfoldSteps:
+			from := values[n.Inputs[0]]
+			steps := len(from) / len(values[n.Inputs[1]])
+			for i := 0; i < len(from); i += steps {
+				values[n.Name] = append(values[n.Name], joinSteps(from[i:i+steps]))
+			}
+			continue
+		}
+		for i := range values[n.Inputs[0]] {
+			var args []refValue
+			for _, name := range n.Inputs {
+				args = append(args, values[name][i])
+			}
+			masks := map[string][]bool{}
+			for _, name := range append([]string{n.Mask}, n.Masks...) {
+				if name != "" {
+					masks[name] = values[name][i].mask
+				}
+			}
+			var v refValue
+			switch n.Op {
+			case OpAttention:
+				v = refAttention(n, args, masks, weights)
+			case OpMultiHeadAttention:
+				v = refMultiHead(n, args, masks, weights)
+			default:
+				v = refNode(n, args, masks[n.Mask], weights, dim, bytes)
+			}
+			values[n.Name] = append(values[n.Name], v)
+		}
 	}
 	var out [][]float64
 	for _, name := range g.Outputs {
-		out = append(out, values[name].x)
+		out = append(out, values[name][0].x)
 	}
 	return out
 }
@@ -111,6 +139,24 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 			out.mask = append(out.mask, slices.ContainsFunc(in.at(t), func(x float64) bool { return x != float64(n.MaskValue) }))
 		}
 		return out
+	case OpMaskAnd, OpMaskOr:
+		out := refValue{shape: in.shape, mask: slices.Clone(in.mask)}
+		for _, a := range args[1:] {
+			for i, real := range a.mask {
+				if n.Op == OpMaskAnd {
+					out.mask[i] = out.mask[i] && real
+				} else {
+					out.mask[i] = out.mask[i] || real
+				}
+			}
+		}
+		return out
+	case OpMaskAny:
+		out := refValue{shape: in.shape[:1]}
+		for _, part := range in.steps() {
+			out.mask = append(out.mask, slices.Contains(part.mask, true))
+		}
+		return out
 	case OpApplyMask:
 		out := refValue{shape: in.shape, x: slices.Clone(in.x)}
 		for t, real := range mask {
@@ -119,7 +165,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 			}
 		}
 		return out
-	case OpLSTM, OpGRU:
+	case OpLSTM, OpGRU, OpSimpleRNN:
 		return refRecurrent(n, in, mask, w, bytes)
 	case OpDense:
 		d := in.shape[len(in.shape)-1]
@@ -190,23 +236,31 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 			out.x[j] /= count
 		}
 		return out
-	case OpAdd, OpMultiply, OpAverage:
+	case OpAdd, OpSubtract, OpMultiply, OpAverage, OpMaximum, OpMinimum:
+		return refMerge(n.Op, args)
+	case OpReverse:
+		out := refValue{shape: in.shape}
+		for t := in.shape[0] - 1; t >= 0; t-- {
+			out.x = append(out.x, in.at(t)...)
+		}
+		return out
+	case OpFillMasked, OpSelect:
 		out := refValue{shape: in.shape, x: slices.Clone(in.x)}
-		for _, other := range args[1:] {
-			for i, x := range other.x {
-				if n.Op == OpMultiply {
-					out.x[i] *= x
+		for t, real := range mask {
+			if real {
+				continue
+			}
+			for j := range out.at(t) {
+				if n.Op == OpSelect {
+					out.at(t)[j] = args[1].at(t)[j]
 				} else {
-					out.x[i] += x
+					out.at(t)[j] = float64(n.MaskValue)
 				}
 			}
 		}
-		if n.Op == OpAverage {
-			for i := range out.x {
-				out.x[i] /= float64(len(args))
-			}
-		}
 		return out
+	case OpDot:
+		return refDot(n, args[0], args[1])
 	case OpConcatenate:
 		if len(in.shape) == 1 {
 			out := refValue{}
@@ -238,10 +292,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 
 func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) refValue {
 	u, T := n.Units, in.shape[0]
-	gates := 4
-	if n.Op == OpGRU {
-		gates = 3
-	}
+	gates := map[Op]int{OpLSTM: 4, OpGRU: 3, OpSimpleRNN: 1}[n.Op]
 	// affine returns b + x·W for gate g of a kernel [len(x)][gates*u].
 	affine := func(x, kernel, bias []float64, g int) []float64 {
 		y := make([]float64, u)
@@ -306,7 +357,9 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) r
 		gate := func(g int) []float64 {
 			return join(affine(x, w[0], bias, g), affine(state(h), w[1], recurrentBias, g), sum)
 		}
-		if n.Op == OpLSTM {
+		if n.Op == OpSimpleRNN {
+			h = refActivate(a, gate(0))
+		} else if n.Op == OpLSTM {
 			i, f := refActivate(r, gate(0)), refActivate(r, gate(1))
 			g, o := refActivate(a, gate(2)), refActivate(r, gate(3))
 			c = join(join(f, c, times), join(i, g, times), sum)
