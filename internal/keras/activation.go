@@ -24,7 +24,7 @@ var activations = map[string]lstm.Activation{
 // activation returns the function an option names; absent is what a config
 // without the option means.
 func (b *builder) activation(l *layer, key, absent string) (lstm.Activation, error) {
-	v, ok := l.config[key]
+	v, ok := l.option(key)
 	if !ok {
 		v = absent
 	}

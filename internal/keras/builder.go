@@ -85,11 +85,7 @@ func (b *builder) paramAs(l *layer, name string, as []int, shape ...int) (string
 		return "", l.fail("the file has no %s", name)
 	}
 	if !equalShapes(t.Shape, shape) {
-		hint := ""
-		if name == "bias" && len(t.Shape) == 1 && len(shape) > 0 && t.Shape[0] == 2*shape[len(shape)-1] {
-			hint = "; these are the weights of a CuDNN layer: load the model in Keras 2.15 and save it again"
-		}
-		return "", l.fail("%s (%s) has shape %s, expected %s%s", name, t.from, shapeText(t.Shape), shapeText(shape), hint)
+		return "", l.fail("%s (%s) has shape %s, expected %s", name, t.from, shapeText(t.Shape), shapeText(shape))
 	}
 	key := paramKey{l, name}
 	full, ok := b.paramNames[key]

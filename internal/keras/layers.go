@@ -48,7 +48,7 @@ var layerTypes = map[string]*layerType{}
 func init() {
 	for _, table := range []map[string]*layerType{
 		coreLayers, identityLayers, recurrentLayers, wrapperLayers, poolingLayers, mergingLayers,
-		attentionLayers, timeDistributedLayers,
+		attentionLayers, timeDistributedLayers, cudnnLayers,
 	} {
 		for _, class := range slices.Sorted(maps.Keys(table)) {
 			if layerTypes[class] != nil {

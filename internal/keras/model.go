@@ -178,6 +178,7 @@ func (f *file) load(n *network) error {
 		return err
 	}
 	return n.each(func(l *layer) error {
+		l.fromCuDNN()
 		if f.version.keras1() && l.hasKeras1Gates() {
 			return l.joinGates()
 		}

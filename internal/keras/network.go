@@ -248,8 +248,6 @@ func unsupportedClass(class string) string {
 		return "holds Python code, which is never run; replace it by Keras' own layers"
 	case class == "TFOpLambda" || class == "SlicingOpLambda":
 		return "a TensorFlow function applied to a Keras tensor is not supported; use a Keras layer for it"
-	case strings.HasPrefix(class, "CuDNN"):
-		return "the layer of the GPU library is not supported; load the model in Keras 2.15 and save it again, which makes it an ordinary " + strings.TrimPrefix(class, "CuDNN")
 	case strings.Contains(class, ">"):
 		return "a custom class is not supported; build the model from Keras' own layers"
 	}

@@ -50,7 +50,6 @@ func TestUnsupportedOptionsAreRefused(t *testing.T) {
 		{"InputLayer", `"batch_input_shape":[null,3],"sparse":true`, `sparse=true is not supported`},
 		{"InputLayer", `"batch_input_shape":[null,3],"ragged":true`, `ragged=true is not supported`},
 		{"Lambda", `"function":["abc",null,null]`, `holds Python code`},
-		{"CuDNNLSTM", `"units":3`, `load the model in Keras 2.15 and save it again`},
 		{"mine>Layer", ``, `a custom class is not supported`},
 		{"SomethingNew", ``, `layer "x_somethingnew" (SomethingNew): this class is not supported`},
 		{"Bidirectional", `"layer":{"class_name":"Dense","config":{"name":"d","units":2}}`, `a Dense as its`},

@@ -109,8 +109,8 @@ var recurrentOps = map[string]struct {
 	op    lstm.Op
 	gates int
 }{
-	"LSTM": {lstm.OpLSTM, 4}, "LSTMCell": {lstm.OpLSTM, 4},
-	"GRU": {lstm.OpGRU, 3}, "GRUCell": {lstm.OpGRU, 3},
+	"LSTM": {lstm.OpLSTM, 4}, "LSTMCell": {lstm.OpLSTM, 4}, "CuDNNLSTM": {lstm.OpLSTM, 4},
+	"GRU": {lstm.OpGRU, 3}, "GRUCell": {lstm.OpGRU, 3}, "CuDNNGRU": {lstm.OpGRU, 3},
 	"SimpleRNN": {lstm.OpSimpleRNN, 1}, "SimpleRNNCell": {lstm.OpSimpleRNN, 1},
 }
 
@@ -224,7 +224,7 @@ func (b *builder) cell(l *layer, x value, n lstm.Node) (value, error) {
 	}
 	if kind.gates > 1 {
 		// Keras' default has been another one in the past, but every config says.
-		if _, ok := l.config["recurrent_activation"]; !ok {
+		if _, ok := l.option("recurrent_activation"); !ok {
 			return value{}, l.fail("no recurrent_activation in the config, which has had more than one default")
 		}
 		if n.RecurrentActivation, err = b.cellActivation(l, "recurrent_activation", ""); err != nil {
@@ -274,11 +274,11 @@ func (b *builder) cellParams(l *layer, dim, units, gates int, bias, resetAfter b
 // bias of two rows tells then.
 func (l *layer) resetAfter(v version) (bool, error) {
 	o := l.options()
-	if !o.has("reset_after") {
+	if _, ok := l.option("reset_after"); !ok {
 		if t, ok := l.tensors["bias"]; ok {
 			return len(t.Shape) == 2, nil
 		}
 		return v.resetAfterDefault(), nil
 	}
-	return o.bool("reset_after", false), o.err
+	return o.bool("reset_after", l.class == "CuDNNGRU"), o.err
 }

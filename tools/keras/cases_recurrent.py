@@ -334,3 +334,16 @@ def attention_scores():
     i, a, b, _ = branches()
     y, _ = L.MultiHeadAttention(2, 3)(a, b, return_attention_scores=True)
     return keras.Model(i, y)
+
+
+# CuDNN layers ----------------------------------------------------------------
+
+def gpu(lstm, gru):
+    return lambda: sequential(*ids(False), lstm(4, return_sequences=True), L.Bidirectional(gru(3, return_sequences=True)), gru(2, go_backwards=True), L.Dense(2))
+
+
+if not KERAS3:
+    from tensorflow.compat.v1.keras.layers import CuDNNGRU, CuDNNLSTM
+
+    # This Keras rearranges the weights as it loads them, and can then run.
+    variant("cudnn", gpu(CuDNNLSTM, CuDNNGRU), loads=gpu(L.LSTM, L.GRU), formats=("h5", "legacy-weights"))

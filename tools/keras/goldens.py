@@ -63,7 +63,8 @@ CASES = {}
 def case(function=None, **options):
     """Registers a function that returns a model. Options: refused, rows (a
     function that returns the inputs), only (2 or 3), scale (of the weights),
-    formats, twin (a function that returns the model whose outputs count),
+    formats, twin (a function that returns the model whose outputs count), loads
+    (likewise, and it loads the weights from the file),
     amplifies (measure the tolerance)."""
     def register(f):
         if options.get("only", 3 if KERAS3 else 2) == (3 if KERAS3 else 2):
@@ -693,7 +694,12 @@ def build(name):
     else:
         inputs = options.get("rows", id_rows)()
         truth = model
-        if "twin" in options:
+        if "loads" in options:
+            truth = options["loads"]()
+            with tempfile.TemporaryDirectory() as d:
+                model.save(f"{d}/model.h5")
+                truth.load_weights(f"{d}/model.h5")
+        elif "twin" in options:
             weights = [np.asarray(w).astype("float32") for w in model.get_weights()]
             keras.backend.clear_session()
             truth = options["twin"]()
