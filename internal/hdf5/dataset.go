@@ -30,6 +30,14 @@ func newDataset(n node) *Dataset {
 	return d
 }
 
+// AssumeBFloat16 makes bfloat16 of elements that are two bytes of which the
+// file does not say more. Keras 3 saves models with that policy so as .h5 files.
+func (d *Dataset) AssumeBFloat16() {
+	if d.typ.opaque && d.typ.size == 2 {
+		d.typ.kind, d.typ.name = elementBFloat16, "bfloat16"
+	}
+}
+
 // saysBFloat16: HDF5 has had no bfloat16 for long, so Keras 3 stores its bytes as
 // an opaque type and the name as an attribute.
 func (d *Dataset) saysBFloat16() bool {

@@ -165,7 +165,14 @@ func (f *file) convert() (*Model, error) {
 
 // load reads the weights into the layers and makes sure that none is left.
 func (f *file) load(n *network) error {
-	var err error
+	err := n.each(func(l *layer) error {
+		policy, err := dtypePolicy(l.config["dtype"])
+		f.weights.bfloat16 = f.weights.bfloat16 || policy == "bfloat16"
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	if f.legacy {
 		err = f.weights.loadLegacy(n, f.version, f.base)
 	} else {

@@ -110,6 +110,8 @@ type weightFile struct {
 	file  string // for messages: "" or the name of the member in an archive
 	root  *hdf5.Group
 	taken map[string]bool // by path from the root
+
+	bfloat16 bool // layers have weights of this type
 }
 
 func openWeights(b []byte, member string) (*weightFile, error) {
@@ -140,6 +142,9 @@ func (w *weightFile) read(path string) (tensor, error) {
 	d, err := w.root.Dataset(path)
 	if err != nil {
 		return tensor{}, unreadable(w.file, err)
+	}
+	if w.bfloat16 {
+		d.AssumeBFloat16()
 	}
 	t := tensor{from: printable(path)}
 	t.Shape = d.Shape()

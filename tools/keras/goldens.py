@@ -495,9 +495,7 @@ def precise(policy):
 for policy in ("mixed_float16", "float16", "float64"):
     variant(f"policy_{policy}", precise(policy), twin=precise("float32"))
 if KERAS3:
-    variant("policy_bfloat16", precise("bfloat16"), twin=precise("float32"), formats=("keras",))
-    # There, the file does not say what the two bytes of a weight are.
-    variant("policy_bfloat16_h5", precise("bfloat16"), refused="elements of type opaque are not supported", formats=("h5",))
+    variant("policy_bfloat16", precise("bfloat16"), twin=precise("float32"), formats=("h5", "keras", "weights"))
 
 
 # Refused by name ------------------------------------------------------------
