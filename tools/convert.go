@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -131,18 +130,13 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	if o.Check, err = input(f.check); err != nil {
 		return err
 	}
-	var file *weights.File
-	b, err := cli.Abandonable(ctx, func() (b []byte, err error) {
-		if file, err = convert.Build(m, o); err != nil {
-			return nil, err
-		}
-		return encode(file)
-	})
+	file, err := cli.Abandonable(ctx, func() (*weights.File, error) { return convert.Build(m, o) })
 	if err != nil {
 		return err
 	}
-	err = cli.WriteFile(ctx, f.out, func(w io.Writer) error {
-		_, err := io.Copy(w, bytes.NewReader(b))
+	size := int64(0)
+	err = cli.WriteFile(ctx, f.out, func(w io.Writer) (err error) {
+		size, err = writeModel(ctx, w, file)
 		return err
 	})
 	if err != nil {
@@ -152,7 +146,7 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	for _, t := range file.Params {
 		params += t.Size()
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(len(b)))
+	_, err = fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(int(size)))
 	if file.Loss != nil {
 		_, e := fmt.Fprintf(stdout, "%s: %s\n", file.DType, lossText(file.Loss))
 		err = errors.Join(err, e)
@@ -173,19 +167,19 @@ func lossText(l *weights.Loss) string {
 	return s
 }
 
-// encode returns a model file, which has been read back and whose check vectors
-// have been run once more, from the bytes that will be on disk.
-func encode(f *weights.File) ([]byte, error) {
-	b, err := zst.Encode(f)
-	if err != nil {
-		return nil, err
+// writeModel writes a model file to w and returns its size. When ctx ends, it
+// ends at once, and what compresses the file finds nobody to give it to.
+func writeModel(ctx context.Context, w io.Writer, file *weights.File) (int64, error) {
+	r, compressed := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { r.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+	go func() { compressed.CloseWithError(zst.Write(compressed, file)) }()
+	n, err := io.Copy(w, r)
+	r.CloseWithError(err)
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	again, err := zst.Decode(b)
-	if err != nil {
-		return nil, err
-	}
-	_, err = again.Verify()
-	return b, err
+	return n, err
 }
 
 // input reads the file that a flag names; nil if it names none.

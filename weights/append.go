@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -20,15 +21,16 @@ type chunk struct {
 	dtype string
 	shape []int
 	size  int
-	put   func(dst []byte) []byte
+	// put appends the elements from up to but not including to.
+	put func(dst []byte, from, to int) []byte
 }
 
 // elementSize is the size in bytes of one element.
 func (c *chunk) elementSize() int { return dtypeSize(c.dtype) }
 
 func chunkOf[T float32 | int32 | uint32](name, dtype string, shape []int, data []T) chunk {
-	return chunk{name, dtype, shape, 4 * len(data), func(dst []byte) []byte {
-		for _, v := range data {
+	return chunk{name, dtype, shape, 4 * len(data), func(dst []byte, from, to int) []byte {
+		for _, v := range data[from:to] {
 			var u uint32
 			switch v := any(v).(type) {
 			case float32:
@@ -50,8 +52,8 @@ func halfChunk(name string, shape []int, data []float32) (chunk, error) {
 			return chunk{}, fmt.Errorf("weights: tensor %q has %v at element %d, which is no float16", name, x, i)
 		}
 	}
-	return chunk{name, "F16", shape, 2 * len(data), func(dst []byte) []byte {
-		for _, x := range data {
+	return chunk{name, "F16", shape, 2 * len(data), func(dst []byte, from, to int) []byte {
+		for _, x := range data[from:to] {
 			dst = binary.LittleEndian.AppendUint16(dst, toHalf(x))
 		}
 		return dst
@@ -59,8 +61,8 @@ func halfChunk(name string, shape []int, data []float32) (chunk, error) {
 }
 
 func int8Chunk(name string, shape []int, data []int8) chunk {
-	return chunk{name, "I8", shape, len(data), func(dst []byte) []byte {
-		for _, x := range data {
+	return chunk{name, "I8", shape, len(data), func(dst []byte, from, to int) []byte {
+		for _, x := range data[from:to] {
 			dst = append(dst, byte(x))
 		}
 		return dst
@@ -68,15 +70,55 @@ func int8Chunk(name string, shape []int, data []int8) chunk {
 }
 
 func bytesChunk(name string, data []byte) chunk {
-	return chunk{name, "U8", []int{len(data)}, len(data), func(dst []byte) []byte { return append(dst, data...) }}
+	return chunk{name, "U8", []int{len(data)}, len(data), func(dst []byte, from, to int) []byte { return append(dst, data[from:to]...) }}
 }
 
 // Append appends f as a safetensors file: the content of the compressed form.
 // The bytes depend on f alone.
 func (f *File) Append(dst []byte) ([]byte, error) {
-	cs, err := f.paramChunks(f.DType == F16)
+	m, cs, err := f.chunks()
 	if err != nil {
 		return nil, err
+	}
+	return appendSafetensors(dst, m, cs)
+}
+
+// Write gives to w what Append appends, in pieces. Before the first one it
+// calls begin with the number of bytes that there will be.
+func (f *File) Write(w io.Writer, begin func(size int64) error) error {
+	m, cs, err := f.chunks()
+	if err != nil {
+		return err
+	}
+	head, data, err := safetensorsHead(m, cs)
+	if err != nil {
+		return err
+	}
+	if err := begin(int64(len(head) + data)); err != nil {
+		return err
+	}
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	const piece = 1 << 16 // elements
+	var b []byte
+	for _, c := range cs {
+		n := c.size / c.elementSize()
+		for from := 0; from < n; from += piece {
+			b = c.put(b[:0], from, min(from+piece, n))
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// chunks lists the metadata and the tensors of the compressed form.
+func (f *File) chunks() (map[string]string, []chunk, error) {
+	cs, err := f.paramChunks(f.DType == F16)
+	if err != nil {
+		return nil, nil, err
 	}
 	m := f.metadata()
 	if f.Tokenizer != "" {
@@ -100,7 +142,7 @@ func (f *File) Append(dst []byte) ([]byte, error) {
 		if g.Texts != nil {
 			b, err := json.Marshal(g.Texts)
 			if err != nil {
-				return nil, fmt.Errorf("weights: check vector %d: %w", i, err)
+				return nil, nil, fmt.Errorf("weights: check vector %d: %w", i, err)
 			}
 			texts = append(texts, bytesChunk(prefix+".texts", b))
 		}
@@ -111,7 +153,7 @@ func (f *File) Append(dst []byte) ([]byte, error) {
 	cs = append(cs, texts...)
 	// Small elements come last, so that every larger one before them is aligned.
 	slices.SortStableFunc(cs, func(a, b chunk) int { return b.elementSize() - a.elementSize() })
-	return appendSafetensors(dst, m, cs)
+	return m, cs, nil
 }
 
 // AppendUnpacked appends the unpacked form of f: no check vectors, no Keras
@@ -253,24 +295,39 @@ func (f *File) metadata() map[string]string {
 	return m
 }
 
-// appendSafetensors appends length, header and data. The header is filled up
-// with spaces so that the data begin at a multiple of the alignment.
+// appendSafetensors appends length, header and data.
 func appendSafetensors(dst []byte, metadata map[string]string, cs []chunk) ([]byte, error) {
-	head := []byte(`{"__metadata__":`)
+	head, data, err := safetensorsHead(metadata, cs)
+	if err != nil {
+		return nil, err
+	}
+	dst = slices.Grow(dst, len(head)+data)
+	dst = append(dst, head...)
+	for _, c := range cs {
+		dst = c.put(dst, 0, c.size/c.elementSize())
+	}
+	return dst, nil
+}
+
+// safetensorsHead returns length and header, and the number of bytes of data
+// behind them. The header is filled up with spaces so that the data begin at a
+// multiple of the alignment.
+func safetensorsHead(metadata map[string]string, cs []chunk) (head []byte, data int, err error) {
+	head = append(make([]byte, 8), `{"__metadata__":`...)
 	meta, err := json.Marshal(metadata) // sorted by key
 	if err != nil {
-		return nil, fmt.Errorf("weights: metadata: %w", err)
+		return nil, 0, fmt.Errorf("weights: metadata: %w", err)
 	}
 	head = append(head, meta...)
 	at := 0
 	for _, c := range cs {
 		name, err := json.Marshal(c.name)
 		if err != nil {
-			return nil, fmt.Errorf("weights: name of tensor %q: %w", c.name, err)
+			return nil, 0, fmt.Errorf("weights: name of tensor %q: %w", c.name, err)
 		}
 		shape, err := json.Marshal(append([]int{}, c.shape...)) // a scalar's shape is [], not null
 		if err != nil {
-			return nil, fmt.Errorf("weights: shape of tensor %q: %w", c.name, err)
+			return nil, 0, fmt.Errorf("weights: shape of tensor %q: %w", c.name, err)
 		}
 		head = append(head, ',')
 		head = append(head, name...)
@@ -278,17 +335,12 @@ func appendSafetensors(dst []byte, metadata map[string]string, cs []chunk) ([]by
 		at += c.size
 	}
 	head = append(head, '}')
-	for (8+len(head))%alignment != 0 {
+	for len(head)%alignment != 0 {
 		head = append(head, ' ')
 	}
-	if len(head) > maxHeader {
-		return nil, fmt.Errorf("weights: header of %d bytes exceeds the limit of %d", len(head), maxHeader)
+	if len(head)-8 > maxHeader {
+		return nil, 0, fmt.Errorf("weights: header of %d bytes exceeds the limit of %d", len(head)-8, maxHeader)
 	}
-	dst = slices.Grow(dst, 8+len(head)+at)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(head)))
-	dst = append(dst, head...)
-	for _, c := range cs {
-		dst = c.put(dst)
-	}
-	return dst, nil
+	binary.LittleEndian.PutUint64(head, uint64(len(head)-8))
+	return head, at, nil
 }

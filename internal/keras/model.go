@@ -1,11 +1,13 @@
 package keras
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,7 +82,7 @@ func Open(path string, o Options) (*Model, error) {
 	case !info.Mode().IsRegular():
 		return nil, notUsable("%s is a device or a pipe; save the model in a file first", path)
 	}
-	b, err := os.ReadFile(path)
+	b, err := readAligned(path, info.Size())
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +91,33 @@ func Open(path string, o Options) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
+}
+
+// readAligned reads a file so that, if it is a .keras archive, the weights in it
+// lie at a multiple of 8 in memory: they are used where they are.
+func readAligned(path string, size int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const alignment = 8
+	shift := int64(0)
+	if z, err := zip.NewReader(f, size); err == nil {
+		for _, m := range z.File {
+			if at, err := m.DataOffset(); err == nil && m.Name == weightsMember {
+				shift = -at & (alignment - 1)
+			}
+		}
+	}
+	b := make([]byte, size+alignment)[shift:][:size]
+	if _, err := io.ReadFull(f, b); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%s: the file became shorter while it was read", path)
+		}
+		return nil, err
+	}
+	return b, nil
 }
 
 // Parse converts the Keras file with the content b, which must not change as

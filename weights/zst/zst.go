@@ -1,11 +1,12 @@
 // Package zst reads and writes the compressed model file,
 // NAME.safetensors.zst: one zstd frame with content size and checksum around
-// one safetensors file. ReadFile opens a file of either form, Decode and Encode
-// are for bytes in memory.
+// one safetensors file. ReadFile opens a file of either form, Write writes the
+// compressed one, Decode and Encode are for bytes in memory.
 package zst
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +129,67 @@ func frameSize(b []byte, header int) int {
 func cutOff(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errors.New("the file is cut off")
+	}
+	return err
+}
+
+// maxWhole is the largest content that Write compresses in one piece, with all
+// the effort there is: as much again in memory, and a second for each 2 MB.
+const maxWhole = 64 << 20
+
+// Write writes f to w as a compressed model file, and reads back what it
+// writes. The bytes depend on f alone; those of a small file are Encode's. A
+// large one goes through in pieces: it needs little memory besides f.
+func Write(w io.Writer, f *weights.File) error {
+	errSmall := errors.New("small")
+	err := writePieces(w, f, func(size int64) error {
+		if size <= maxWhole {
+			return errSmall
+		}
+		return nil
+	})
+	if !errors.Is(err, errSmall) {
+		return err
+	}
+	b, err := Encode(f)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+func writePieces(w io.Writer, f *weights.File, begin func(size int64) error) error {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderCRC(true), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	if err != nil {
+		return fmt.Errorf("weights: zstd: %w", err)
+	}
+	copied, back := io.Pipe()
+	readBack := make(chan error, 1)
+	wrote, read := sha256.New(), sha256.New()
+	go func() {
+		dec, err := zstd.NewReader(copied, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+		if err == nil {
+			defer dec.Close()
+			_, err = io.Copy(read, dec)
+		}
+		copied.CloseWithError(err) // a failure ends the writing
+		readBack <- err
+	}()
+	err = f.Write(io.MultiWriter(enc, wrote), func(size int64) error {
+		enc.ResetContentSize(io.MultiWriter(w, back), size)
+		return begin(size)
+	})
+	if err == nil {
+		err = enc.Close()
+	}
+	back.CloseWithError(err)
+	if again := <-readBack; err == nil && again != nil {
+		err = fmt.Errorf("weights: reading back: %w", again)
+	}
+	if err == nil && !bytes.Equal(wrote.Sum(nil), read.Sum(nil)) {
+		err = errors.New("weights: reading back gives other bytes")
 	}
 	return err
 }
