@@ -71,7 +71,11 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	if err := checkLabels(m, o.Labels); err != nil {
 		return nil, about(o.Path, err)
 	}
-	if o.hasTokenizer() {
+	if m.Tokenizer != nil {
+		if err := setVectorization(f, m, o); err != nil {
+			return nil, about(o.Path, err)
+		}
+	} else if o.hasTokenizer() {
 		if err := setTokenizer(f, m, o); err != nil {
 			return nil, err
 		}
@@ -146,10 +150,43 @@ func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 	if err := sentiment.SetTokenizer(f, cfg, vocab); err != nil {
 		return about(source, err)
 	}
-	if !hasWords(cfg, f.Vocab) {
-		return about(source, errors.New("the tokenizer gives no word an id, so that all texts would be the same to the model"))
+	return about(source, hasWordsOr(cfg, f.Vocab))
+}
+
+// setVectorization puts the TextVectorization of the model into f. Of a
+// tokenizer's options the length alone is open, if the layer says none.
+func setVectorization(f *weights.File, m *keras.Model, o Options) error {
+	t := m.Tokenizer
+	switch {
+	case o.hasTokenizer():
+		return fmt.Errorf("layer %q (TextVectorization) is the model's tokenizer; give no other one", t.Layer)
+	case o.NumWords != 0 || o.Padding != "" || o.Truncating != "":
+		return fmt.Errorf("layer %q (TextVectorization) is the model's tokenizer and says the number of words and the sides itself; leave them out", t.Layer)
+	case len(m.Inputs) != 1:
+		return fmt.Errorf("layer %q (TextVectorization) makes the ids of one input, but the model has %d; only models with one input take texts", t.Layer, len(m.Inputs))
 	}
-	return nil
+	cfg := t.Config
+	var err error
+	if o.Cleaning != "" {
+		if cfg.Clean, err = text.Cleaning(o.Cleaning); err != nil {
+			return err
+		}
+	}
+	if cfg.MaxLen, err = length(m.Inputs[0].Shape[0], o.MaxLen, cfg.MaxLen); err != nil {
+		return err
+	}
+	if err := sentiment.SetTokenizer(f, cfg, t.Vocab); err != nil {
+		return err
+	}
+	return hasWordsOr(cfg, f.Vocab)
+}
+
+// hasWordsOr is an error if a vocabulary has no word.
+func hasWordsOr(cfg text.Config, v weights.Vocab) error {
+	if hasWords(cfg, v) {
+		return nil
+	}
+	return errors.New("the tokenizer gives no word an id, so that all texts would be the same to the model")
 }
 
 // hasWords reports whether a vocabulary has a word beside the one for unknown

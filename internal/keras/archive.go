@@ -22,6 +22,7 @@ const (
 const (
 	maxMembers    = 100000
 	maxMetadata   = 1 << 20
+	maxAsset      = 256 << 20
 	maxExpansion  = 1032
 	expansionRest = 1 << 10
 )
@@ -66,6 +67,12 @@ func readArchive(b []byte) (*file, error) {
 	weights, err := readMember(b, members[weightsMember], 1<<40)
 	if err != nil {
 		return nil, err
+	}
+	f.asset = func(name string) ([]byte, error) {
+		if members[name] == nil {
+			return nil, fmt.Errorf("the file has no %s; save the model again with Keras 2.13 or newer", name)
+		}
+		return readMember(b, members[name], maxAsset)
 	}
 	f.weights, err = openWeights(weights, weightsMember)
 	return f, err

@@ -15,6 +15,7 @@ type value struct {
 	node  string // of the graph
 	shape []int  // without the batch axis, -1 = variable
 	mask  string // mask node that goes with it, "" = none
+	text  bool   // strings: only the layers of textLayers take them
 	truth *truth // not nil: a tensor of truth values made by an operation, and no node
 }
 
@@ -27,9 +28,13 @@ type builder struct {
 	paramNames map[paramKey]string // in params; a layer that is used twice has its variables once
 	names      map[string]int      // of nodes, with how often each was asked for
 	inputs     map[string]*Input
-	masks      map[string]string  // mask nodes by what they are made of
-	calls      int                // uses of layers so far
-	outputs    map[*layer][]value // of the first use of each layer
+	masks      map[string]string            // mask nodes by what they are made of
+	calls      int                          // uses of layers so far
+	outputs    map[*layer][]value           // of the first use of each layer
+	strings    map[string]bool              // inputs that are of strings in Keras
+	readers    map[string]*layer            // which layers make ids of them
+	tokenizer  *Tokenizer                   // what a TextVectorization is
+	asset      func(string) ([]byte, error) // a member of a .keras file; nil in others
 }
 
 // paramKey is a variable of a layer.
@@ -47,6 +52,8 @@ func newBuilder(v version) *builder {
 		inputs:     map[string]*Input{},
 		masks:      map[string]string{},
 		outputs:    map[*layer][]value{},
+		strings:    map[string]bool{},
+		readers:    map[string]*layer{},
 	}
 }
 
@@ -178,6 +185,9 @@ func (b *builder) apply(l *layer, in []value) ([]value, error) {
 	for _, x := range in {
 		if x.truth != nil {
 			return nil, l.fail("called with the truth values of an operation, which is not supported")
+		}
+		if x.text && l.inner == nil && textLayers[l.class] == nil {
+			return nil, l.fail("called with texts; only TextVectorization takes them, as the first layer")
 		}
 	}
 	var out []value

@@ -35,10 +35,11 @@ type Model struct {
 	Graph  lstm.Graph
 	Params map[string]lstm.Tensor // the graph's weights, not checked for NaN; may be views into the bytes given to Parse
 
-	Name       string  // of the model in Keras
-	Inputs     []Input // as Graph.Inputs
-	Layers     []Layer // the layers of the file, those of nested models and wrappers behind their owner
-	NumClasses int     // numbers in the output, if the model has one output and that is a vector; else 0
+	Name       string     // of the model in Keras
+	Inputs     []Input    // as Graph.Inputs
+	Layers     []Layer    // the layers of the file, those of nested models and wrappers behind their owner
+	Tokenizer  *Tokenizer // not nil: a TextVectorization, whose ids the only input takes
+	NumClasses int        // numbers in the output, if the model has one output and that is a vector; else 0
 
 	KerasVersion string // "2.2.4-tf"
 	Backend      string // "tensorflow"; "" where the file does not say
@@ -130,8 +131,9 @@ type file struct {
 	version version
 	backend string
 	weights *weightFile
-	legacy  bool   // weights are listed by layer_names, in group base
-	base    string // of the weights in their file
+	asset   func(name string) ([]byte, error) // a member of a .keras archive; nil in other files
+	legacy  bool                              // weights are listed by layer_names, in group base
+	base    string                            // of the weights in their file
 }
 
 // convert builds the model.
@@ -152,6 +154,7 @@ func (f *file) convert() (*Model, error) {
 		return nil, err
 	}
 	b := newBuilder(f.version)
+	b.asset = f.asset
 	in, err := b.modelInputs(n)
 	if err != nil {
 		return nil, err
@@ -225,6 +228,9 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 		if x.truth != nil {
 			return nil, errors.New("an output of the model is a tensor of truth values, which is not supported")
 		}
+		if x.text {
+			return nil, errors.New("an output of the model is of strings, which is not supported")
+		}
 		b.graph.Outputs = append(b.graph.Outputs, x.node)
 	}
 	if len(out) == 1 && len(out[0].shape) == 1 {
@@ -234,6 +240,10 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 	if err := b.checkInputs(); err != nil {
 		return nil, err
 	}
+	if err := b.checkTexts(); err != nil {
+		return nil, err
+	}
+	m.Tokenizer = b.tokenizer
 	for _, name := range b.graph.Inputs {
 		m.Inputs = append(m.Inputs, *b.inputs[name])
 	}
@@ -247,6 +257,12 @@ func notes(n *network) []string {
 	var notes []string
 	low := ""
 	_ = n.each(func(l *layer) error {
+		if l.class == "StringLookup" {
+			notes = append(notes, fmt.Sprintf("layer %q (StringLookup) is not part of the converted model, which takes the ids that the layer gives", l.path))
+		}
+		if l.class == "TextVectorization" && l.config["output_sequence_length"] == nil && l.config["split"] != nil {
+			notes = append(notes, fmt.Sprintf("layer %q (TextVectorization) has no output_sequence_length: Keras pads texts to the longest of their batch, here all are cut and padded to one length", l.path))
+		}
 		if p := l.lowPrecision(); p != "" && low == "" && l.op == nil {
 			low = p
 		}

@@ -42,6 +42,7 @@ type layer struct {
 
 	firstCall int // number by which the first of calls is referred to
 
+	group   string            // of the layer in a .keras file, once loaded
 	tensors map[string]tensor // variables by slot name, once loaded
 }
 

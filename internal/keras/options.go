@@ -22,8 +22,13 @@ const freeOptions = "name trainable batch_input_shape batch_shape input_dtype " 
 func (l *layer) checkOptions() error {
 	for _, k := range sortedKeys(l.config) {
 		switch {
+		case k == "dtype" && l.takesText() && asString(l.config[k]) == "string":
 		case k == "dtype":
 			if _, err := dtypePolicy(l.config[k]); err != nil {
+				return err
+			}
+		case l.kind.isFixed(k):
+			if err := l.checkFixed(k); err != nil {
 				return err
 			}
 		case containsWord(freeOptions, k), containsWord(l.kind.ignores, k), containsWord(l.kind.reads, k):
@@ -42,11 +47,23 @@ func (l *layer) checkFixed(key string) error {
 			continue
 		}
 		if !f.allows(l.config[key]) {
-			return fmt.Errorf("%s=%.60s is not supported; %s", key, jsonText(l.config[key]), f.advice)
+			return fmt.Errorf("%s=%.60s is not supported; %s", key, shownOption(l.config[key]), f.advice)
 		}
 		return nil
 	}
 	return fmt.Errorf("unknown option %q (%.60s), which might change the outputs", key, jsonText(l.config[key]))
+}
+
+// shownOption is an option as messages have it: a function by its name.
+func shownOption(v any) string {
+	o := asObject(v)
+	if name := asString(o["registered_name"]); name != "" {
+		return name
+	}
+	if name := asString(o["config"]); name != "" {
+		return name
+	}
+	return jsonText(v)
 }
 
 func (f *fixedOption) allows(v any) bool {
@@ -153,4 +170,9 @@ func readShape(v any) ([]int, bool) {
 		shape = append(shape, d)
 	}
 	return shape, true
+}
+
+// isFixed reports whether only some values of an option are supported.
+func (k *layerType) isFixed(key string) bool {
+	return slices.ContainsFunc(k.fixed, func(f fixedOption) bool { return f.key == key })
 }

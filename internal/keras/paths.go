@@ -64,6 +64,7 @@ func (w *weightFile) loadPaths(n *network, v version, base string, strict bool) 
 
 // loadLayer reads the variables of one layer from the group at path.
 func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) error {
+	l.group = path
 	slots, err := l.slots(v)
 	if err != nil || len(slots) == 0 {
 		return err
