@@ -78,7 +78,7 @@ kept in the file; measure it on your own texts with coldstream evaluate --agains
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&f.out, "output", "o", "", "model `FILE` to write")
-	fs.StringVar(&f.tokenizer, "tokenizer", "", "`FILE` with the tokenizer of the training: Tokenizer.to_json(), a pickle, or word_index as JSON")
+	fs.StringVar(&f.tokenizer, "tokenizer", "", "`FILE` with the tokenizer of the training: Tokenizer.to_json(), a pickle, word_index as JSON, or the vocabulary of a TextVectorization (vocabulary.txt, or get_vocabulary() as JSON)")
 	fs.StringVar(&f.fitCSV, "fit-csv", "", "fit the vocabulary on this CSV `FILE`, if it is what the training used")
 	fs.StringVar(&f.textColumn, "text-column", "text", "`COLUMN` of --fit-csv with the texts")
 	fs.IntVar(&f.numWords, "num-words", 0, "give only ids below `N` (default: as the tokenizer says)")
@@ -157,7 +157,11 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		_, e := fmt.Fprintf(stdout, "%s: %s\n", file.DType, lossText(file.Loss))
 		err = errors.Join(err, e)
 	}
-	for _, note := range slices.Concat(m.Notes, convert.Doubts(file)) {
+	notes := m.Notes
+	if m.Tokenizer == nil {
+		notes = slices.Concat(notes, convert.Doubts(file))
+	}
+	for _, note := range notes {
 		_, e := fmt.Fprintf(stdout, "note: %s\n", note)
 		err = errors.Join(err, e)
 	}

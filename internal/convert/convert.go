@@ -234,18 +234,21 @@ func length(model, asked, file int) (int, error) {
 	return 0, errors.New("the model takes rows of any length; say with --maxlen how long they were in training")
 }
 
-// parseTokenizer reads a tokenizer file: JSON or, told by its content, a pickle.
+// parseTokenizer reads a tokenizer file. Its content tells what it is: JSON, the
+// vocabulary of a TextVectorization with default options, or a pickle.
 func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case len(trimmed) == 0:
 		return text.Config{}, text.Vocab{}, errors.New("tokenizer: the file is empty")
+	case text.IsVocabulary(b):
+		return text.FromVocabulary(text.VectorizationConfig("[UNK]"), text.VocabularyLines(b))
 	case bytes.IndexByte([]byte(`{["`), trimmed[0]) >= 0:
 		return text.ParseJSON(trimmed)
 	}
 	p, err := pickle.Tokenizer(b)
 	if err != nil {
-		return text.Config{}, text.Vocab{}, fmt.Errorf("tokenizer: neither JSON nor a pickle of a Keras Tokenizer: %w", err)
+		return text.Config{}, text.Vocab{}, fmt.Errorf("tokenizer: neither JSON nor a pickle of a Keras Tokenizer nor a vocabulary.txt of TextVectorization (an empty line, [UNK], the words): %w", err)
 	}
 	cfg := text.KerasConfig()
 	if !p.Bare {

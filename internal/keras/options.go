@@ -3,6 +3,7 @@ package keras
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // fixedOption is an option that may stand in a config with some values only.
@@ -56,12 +57,11 @@ func (l *layer) checkFixed(key string) error {
 
 // shownOption is an option as messages have it: a function by its name.
 func shownOption(v any) string {
-	o := asObject(v)
-	if name := asString(o["registered_name"]); name != "" {
-		return name
+	if name := asString(asObject(v)["config"]); name != "" {
+		return strconv.Quote(name)
 	}
-	if name := asString(o["config"]); name != "" {
-		return name
+	if s, ok := v.(string); ok {
+		return strconv.Quote(s) // without the escapes for HTML
 	}
 	return jsonText(v)
 }

@@ -3,7 +3,6 @@ package keras
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	tokenizer "coldstream/internal/text"
 	"coldstream/lstm"
@@ -207,7 +206,7 @@ func (b *builder) vocabulary(l *layer) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := strings.Split(string(content), "\n")
+	words := tokenizer.VocabularyLines(content)
 	return words, l.checkVocabularySize(len(words))
 }
 

@@ -161,11 +161,11 @@ func TestErrorsNameFieldAndValue(t *testing.T) {
 		doc, want string
 	}{
 		{tokenizer, ``, `tokenizer: not valid JSON: unexpected end at byte 0`},
-		{tokenizer, `[]`, `tokenizer: neither Tokenizer.to_json() of Keras nor a word_index`},
+		{tokenizer, `[]`, `tokenizer: the vocabulary does not begin with`},
 		{tokenizer, `"\"x\""`, `tokenizer: neither Tokenizer.to_json()`},
 		{tokenizer, `{"a": 1`, `tokenizer: not valid JSON: unexpected end at byte 7`},
 		{tokenizer, `{"a": 1} x`, `unexpected text behind the value`},
-		{tokenizer, `{"version": "1.0"}`, `neither Tokenizer.to_json() of Keras nor a word_index, an object of words and their ids: word "version" has the id "1.0"`},
+		{tokenizer, `{"version": "1.0"}`, `an array of words: word "version" has the id "1.0"`},
 		{tokenizer, `{"a": 1.5}`, `word "a" has the id 1.5, want a whole number`},
 		{tokenizer, `{"a": 1, "a": 2}`, `word "a" occurs twice`},
 		{tokenizer, `{"a": 1, "b": 1}`, `and another word have the id 1`},

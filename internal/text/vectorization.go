@@ -1,10 +1,12 @@
 package text
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -24,6 +26,9 @@ const (
 
 // Ids of a TextVectorization: 0 is padding, 1 every unknown word.
 const vectorizationOOV = 1
+
+// unknownWord stands for unknown words unless a program says otherwise.
+const unknownWord = "[UNK]"
 
 // Bounds on n-grams. Each width is a pass over the words that hashes width words
 // at each of them.
@@ -71,6 +76,25 @@ func FromVocabulary(c Config, words []string) (Config, Vocab, error) {
 		return Config{}, Vocab{}, err
 	}
 	return c, v, nil
+}
+
+// IsVocabulary reports whether a file is the vocabulary of a TextVectorization
+// as Keras keeps it in a .keras file: an empty line for padding, [UNK] for
+// unknown words, then a word on each line.
+func IsVocabulary(content []byte) bool {
+	first, rest, _ := bytes.Cut(content, []byte("\n"))
+	second, _, _ := bytes.Cut(rest, []byte("\n"))
+	return len(bytes.TrimSuffix(first, []byte("\r"))) == 0 && string(bytes.TrimSuffix(second, []byte("\r"))) == unknownWord
+}
+
+// VocabularyLines returns the words of such a file, which Python on Windows ends
+// in \r\n. A last line without a word is none.
+func VocabularyLines(content []byte) []string {
+	s := string(content)
+	if strings.HasPrefix(s, "\r\n") {
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+	}
+	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
 // checkVectorization reports the first field that a TextVectorization cannot
