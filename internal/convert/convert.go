@@ -40,9 +40,11 @@ type Options struct {
 	Padding    string                   // "" = as the tokenizer file says, else text.Pre or text.Post
 	Truncating string                   // likewise
 
-	Labels []string // in the order of the outputs; nil = "0", "1", ...
-	DType  string   // number format of the weights; "" or weights.F32 = as they are
-	Check  *Input   // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
+	Labels  []string  // in the order of the outputs; nil = "0", "1", ...
+	DType   string    // number format of the weights; "" or weights.F32 = as they are
+	Compare *CheckCSV // predictions of Keras to compare with; Build fills in the result; nil = none
+
+	Check *Input // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
 }
 
 // hasTokenizer reports whether a tokenizer is asked for.
@@ -87,6 +89,11 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	}
 	if _, err := f.Verify(); err != nil {
 		return nil, about(o.Path, err)
+	}
+	if o.Compare != nil { // before another number format moves the outputs
+		if err := o.Compare.run(f); err != nil {
+			return nil, about(o.Compare.Path, err)
+		}
 	}
 	if o.DType == "" || o.DType == weights.F32 {
 		return f, nil

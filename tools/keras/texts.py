@@ -120,7 +120,7 @@ CASES = {
     "adapted_characters": (lambda: sequential(vectorization(None, split="character", max_tokens=30)), {"refused": VECTORIZATION + "its vocabulary has 30 words in the file, but vocabulary_size=29"}),
     "multi_hot": (lambda: counted("multi_hot"), {"refused": VECTORIZATION + 'output_mode="multi_hot" is not supported; only output_mode="int"'}),
     "count": (lambda: counted("count"), {"refused": VECTORIZATION + 'output_mode="count" is not supported'}),
-    "custom_standardize": (lambda: sequential(vectorization(standardize=shout)), {"refused": VECTORIZATION + 'standardize="mine>shout" is not supported'}),
+    "custom_standardize": (lambda: sequential(vectorization(standardize=shout)), {"refused": 'shout" is not supported; use one of Keras\' own, or clean the texts'}),
     "custom_split": (lambda: sequential(vectorization(split=tf.strings.split)), {"refused": VECTORIZATION + "split="}),
     "ragged": (lambda: keras.Sequential([keras.Input((1,), dtype="string"), vectorization(ragged=True, output_sequence_length=None)]), {"refused": VECTORIZATION + "ragged=true is not supported"}),
     "two": (two, {"refused": VECTORIZATION + "the texts go into layer"}),
