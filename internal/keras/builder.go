@@ -34,6 +34,7 @@ type builder struct {
 	strings    map[string]bool              // inputs that are of strings in Keras
 	readers    map[string]*layer            // which layers make ids of them
 	tokenizer  *Tokenizer                   // what a TextVectorization is
+	shapesOnly bool                         // weights may be missing: the graph is not used
 	asset      func(string) ([]byte, error) // a member of a .keras file; nil in others
 }
 
@@ -80,6 +81,9 @@ func (b *builder) unique(name string) string {
 // variable must have the given shape.
 func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
 	t, ok := l.tensors[name]
+	if !ok && b.shapesOnly {
+		return "", nil
+	}
 	if !ok {
 		return "", l.fail("the file has no %s", name)
 	}

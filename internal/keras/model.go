@@ -71,6 +71,24 @@ type Layer struct {
 // Errors about one layer are a *LayerError. Files that are no Keras models, or
 // damaged, give errors that wrap ErrFormat.
 func Open(path string, o Options) (*Model, error) {
+	b, err := readPath(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Parse(b, o)
+	return m, about(path, err)
+}
+
+// about puts the file that an error is about in front of it.
+func about(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// readPath returns the content of a file.
+func readPath(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -81,15 +99,7 @@ func Open(path string, o Options) (*Model, error) {
 	case !info.Mode().IsRegular():
 		return nil, notUsable("%s is a device or a pipe; save the model in a file first", path)
 	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	m, err := Parse(b, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return os.ReadFile(path)
 }
 
 // Parse converts the Keras file with the content b, which must not change as
@@ -153,17 +163,27 @@ func (f *file) convert() (*Model, error) {
 	if err := f.load(n); err != nil {
 		return nil, err
 	}
-	b := newBuilder(f.version)
-	b.asset = f.asset
-	in, err := b.modelInputs(n)
-	if err != nil {
-		return nil, err
-	}
-	out, err := b.run(n, in)
+	b := f.builder()
+	out, err := b.build(n)
 	if err != nil {
 		return nil, err
 	}
 	return f.finish(b, n, out)
+}
+
+func (f *file) builder() *builder {
+	b := newBuilder(f.version)
+	b.asset = f.asset
+	return b
+}
+
+// build makes the graph of the outermost network.
+func (b *builder) build(n *network) ([]value, error) {
+	in, err := b.modelInputs(n)
+	if err != nil {
+		return nil, err
+	}
+	return b.run(n, in)
 }
 
 // load reads the weights into the layers and makes sure that none is left.

@@ -19,27 +19,34 @@ const freeOptions = "name trainable batch_input_shape batch_shape input_dtype " 
 	"activity_regularizer autocast"
 
 // checkOptions compares the keys of the layer's config with those its class
-// may have.
-func (l *layer) checkOptions() error {
+// may have. All that are refused go into r, where there is one; the first is
+// the error.
+func (l *layer) checkOptions(r *refusals) error {
+	var first error
 	for _, k := range sortedKeys(l.config) {
-		switch {
-		case k == "dtype" && l.takesText() && asString(l.config[k]) == "string":
-		case k == "dtype":
-			if _, err := dtypePolicy(l.config[k]); err != nil {
-				return err
-			}
-		case l.kind.isFixed(k):
-			if err := l.checkFixed(k); err != nil {
-				return err
-			}
-		case containsWord(freeOptions, k), containsWord(l.kind.ignores, k), containsWord(l.kind.reads, k):
-		default:
-			if err := l.checkFixed(k); err != nil {
-				return err
-			}
+		err := l.checkOption(k)
+		if err != nil && first == nil {
+			first = err
+		} else if err != nil {
+			r.add(l.wrap(err))
 		}
 	}
-	return nil
+	return first
+}
+
+func (l *layer) checkOption(k string) error {
+	switch {
+	case k == "dtype" && l.takesText() && asString(l.config[k]) == "string":
+		return nil
+	case k == "dtype":
+		_, err := dtypePolicy(l.config[k])
+		return err
+	case l.kind.isFixed(k):
+		return l.checkFixed(k)
+	case containsWord(freeOptions, k), containsWord(l.kind.ignores, k), containsWord(l.kind.reads, k):
+		return nil
+	}
+	return l.checkFixed(k)
 }
 
 func (l *layer) checkFixed(key string) error {
