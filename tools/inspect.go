@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -122,17 +123,25 @@ func describe(path, config string, verify bool) (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, err := kerasKind(path)
-	if err != nil {
-		return nil, err
+	kind := ""
+	if !info.IsDir() {
+		if kind, err = kerasKind(path); err != nil {
+			return nil, err
+		}
+	}
+	ours := kind == ""
+	if ours {
+		if ours, err = looksLikeOurs(path, info); err != nil {
+			return nil, err
+		}
 	}
 	var d *description
 	switch {
 	case kind == "" && config != "":
 		return nil, fmt.Errorf("%s is not a Keras file, so --config does not apply", path)
-	case kind == "":
+	case ours:
 		d, err = describeModel(path, verify)
-	case verify:
+	case verify && kind != "":
 		return nil, fmt.Errorf("%s is a Keras file and holds no check vectors; coldstream convert makes a file that does", path)
 	default:
 		d, err = describeKeras(path, config)
@@ -142,6 +151,25 @@ func describe(path, config string, verify bool) (*description, error) {
 	}
 	d.File, d.Bytes = path, info.Size()
 	return d, nil
+}
+
+// looksLikeOurs reports whether a file begins as model files do, compressed or
+// not. What does not is Keras' or of a kind that its reader knows by name.
+func looksLikeOurs(path string, info os.FileInfo) (bool, error) {
+	if info.IsDir() {
+		return false, nil
+	}
+	head := make([]byte, 9)
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
+	return bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) || n == 9 && head[7] == 0 && head[8] == '{', nil
 }
 
 func describeKeras(path, config string) (*description, error) {
@@ -246,7 +274,9 @@ func describeModel(path string, verify bool) (*description, error) {
 func (d *description) write(w io.Writer) error {
 	facts := [][]string{
 		{"file", fmt.Sprintf("%s (%s, %s bytes)", d.File, d.Kind, report.Thousands(int(d.Bytes)))},
-		{"name", d.Name},
+	}
+	if d.Name != "" {
+		facts = append(facts, []string{"name", d.Name})
 	}
 	for _, in := range d.Inputs {
 		what := "values"
@@ -297,7 +327,7 @@ func (d *description) write(w io.Writer) error {
 		facts = append(facts, []string{"convertible", "yes"})
 	}
 	for _, r := range d.Refused {
-		what := "the model: "
+		what := ""
 		if r.Layer != "" {
 			what = fmt.Sprintf("layer %q (%s): ", r.Layer, r.Class)
 		}
@@ -307,6 +337,9 @@ func (d *description) write(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "%-11s %s\n", f[0], report.Printable(f[1])); err != nil {
 			return err
 		}
+	}
+	if len(d.Layers) == 0 {
+		return nil
 	}
 	rows := [][]string{{"layer", "class", "shape", "parameters"}}
 	for _, l := range d.Layers {

@@ -132,6 +132,25 @@ func (c *textCase) predict(t *testing.T, f *weights.File) [][]float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A function maps the unpacked form.
+	if err := sentiment.Pack(f); err != nil {
+		t.Fatal(err)
+	}
+	unpacked, err := f.AppendUnpacked(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := weights.Parse(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapped, err := sentiment.Mapped(again, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := mapped.Classify(nil, c.Texts); err != nil || fmt.Sprint(same) != fmt.Sprint(results) {
+		t.Errorf("the function gives %v, %v; want %v", same, err, results)
+	}
 	var got [][]float32
 	for _, r := range results {
 		got = append(got, r.Probabilities)

@@ -87,7 +87,7 @@ func otherArchive(members map[string]*zip.File) string {
 		case strings.HasSuffix(name, ".npy"):
 			return "a NumPy .npz file, not a Keras model"
 		case strings.HasSuffix(name, "saved_model.pb"):
-			return "a zipped SavedModel folder; load it in TensorFlow 2.15 or older and save it as .keras"
+			return "a zipped SavedModel folder; unpack it, load it in TensorFlow 2.15 or older and save it as .keras"
 		case strings.HasSuffix(name, "/"+configMember):
 			return "a zip archive with a .keras model in a folder; the members must not be in a folder"
 		}

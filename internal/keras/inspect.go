@@ -37,7 +37,7 @@ func Inspect(path string, o Options) (*Report, error) {
 		return nil, err
 	}
 	r, err := inspect(b, o)
-	return r, about(path, err)
+	return r, about(path, byName(path, err))
 }
 
 func inspect(b []byte, o Options) (*Report, error) {

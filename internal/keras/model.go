@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"coldstream/lstm"
 )
@@ -76,7 +74,7 @@ func Open(path string, o Options) (*Model, error) {
 		return nil, err
 	}
 	m, err := Parse(b, o)
-	return m, about(path, err)
+	return m, about(path, byName(path, err))
 }
 
 // about puts the file that an error is about in front of it.
@@ -118,21 +116,6 @@ func Parse(b []byte, o Options) (*Model, error) {
 	return m, nil
 }
 
-// directoryError says what to do with a folder.
-func directoryError(path string) error {
-	has := func(name string) bool {
-		_, err := os.Stat(filepath.Join(path, name))
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	switch {
-	case has("saved_model.pb"), has("saved_model.pbtxt"):
-		return notUsable("%s is a SavedModel folder; save it as a file: python -c \"import tensorflow as tf; tf.keras.models.load_model('%s').save('model.keras')\" (TensorFlow 2.15 or older)", path, path)
-	case has("config.json") && has("model.weights.h5"):
-		return notUsable("%s is an unpacked .keras archive; pack metadata.json, config.json and model.weights.h5 into a zip file", path)
-	}
-	return notUsable("%s is a folder, not a Keras file", path)
-}
-
 // file is a Keras file, not converted yet.
 type file struct {
 	format  Format
@@ -150,7 +133,7 @@ type file struct {
 func (f *file) convert() (*Model, error) {
 	class := asString(f.entry["class_name"])
 	if !isNetwork(class) {
-		return nil, fmt.Errorf("the model is of class %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
+		return nil, aboutSubclass(class)
 	}
 	if err := (&layer{class: class, entry: f.entry}).checkOrigin(); err != nil {
 		return nil, fmt.Errorf("the model: %w", err)

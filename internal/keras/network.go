@@ -252,7 +252,7 @@ func unsupportedClass(class string) string {
 	case strings.Contains(class, ">"):
 		return "a custom class is not supported; build the model from Keras' own layers"
 	}
-	return "this class is not supported"
+	return "this class is not supported; build the model from Keras' own layers that are"
 }
 
 // containsWord reports whether word is one of those in a list parted by spaces.

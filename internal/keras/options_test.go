@@ -52,7 +52,7 @@ func TestUnsupportedOptionsAreRefused(t *testing.T) {
 		{"Lambda", `"function":["abc",null,null]`, `holds Python code`},
 		{"CuDNNLSTM", `"units":3`, `load the model in Keras 2.15 and save it again`},
 		{"mine>Layer", ``, `a custom class is not supported`},
-		{"SomethingNew", ``, `layer "x_somethingnew" (SomethingNew): this class is not supported`},
+		{"SomethingNew", ``, `layer "x_somethingnew" (SomethingNew): this class is not supported; build the model from Keras' own layers`},
 		{"Bidirectional", `"layer":{"class_name":"Dense","config":{"name":"d","units":2}}`, `a Dense as its`},
 		{"Bidirectional", ``, `no config of the wrapped layer`},
 	} {
