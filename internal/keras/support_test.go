@@ -99,7 +99,9 @@ func (k *layerType) supported() string {
 	for _, f := range k.fixed {
 		all = append(all, "`"+f.key+"` "+f.values)
 	}
-	slices.SortFunc(all, func(a, b string) int { return strings.Compare(strings.ReplaceAll(a, "`", ""), strings.ReplaceAll(b, "`", "")) })
+	slices.SortFunc(all, func(a, b string) int {
+		return strings.Compare(strings.ReplaceAll(a, "`", ""), strings.ReplaceAll(b, "`", ""))
+	})
 	return strings.Join(all, ", ")
 }
 

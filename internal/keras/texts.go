@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -206,8 +207,11 @@ func (b *builder) vocabulary(l *layer) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := tokenizer.VocabularyLines(content)
-	return words, l.checkVocabularySize(len(words))
+	lines := bytes.Count(bytes.TrimSuffix(content, []byte("\n")), []byte("\n")) + 1
+	if err := l.checkVocabularySize(lines); err != nil {
+		return nil, err
+	}
+	return tokenizer.VocabularyLines(content), nil
 }
 
 // checkVocabularySize compares the number of words with the one that the config

@@ -66,6 +66,53 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
+// FuzzVocabulary: whatever a file of words holds, it is a tokenizer or an error.
+func FuzzVocabulary(f *testing.F) {
+	f.Add([]byte("\n[UNK]\nthe\ncat"), "The cat's", byte(0))
+	f.Add([]byte("\r\n[UNK]\r\nthe cat\r\nt"), "the  cat ", byte(0xff))
+	f.Add([]byte("\n[UNK]\n[UNK]\na\n"), "[UNK] a", byte(7))
+	f.Fuzz(func(t *testing.T, content []byte, text string, options byte) {
+		c := VectorizationConfig("[UNK]")
+		c.Standardize = []string{LowerAndStrip, LowerOnly, StripOnly, ""}[options&3]
+		c.Split = []string{SplitWhitespace, SplitCharacter, "", SplitWhitespace}[options>>2&3]
+		if options&16 != 0 {
+			c.Ngrams = []int{int(options>>5) + 1, 1}
+		}
+		c.NumWords = int(options>>6) * 2
+		if !IsVocabulary(content) {
+			return
+		}
+		c, v, err := FromVocabulary(c, VocabularyLines(content))
+		if err != nil {
+			return
+		}
+		tok, err := New(c, v)
+		if err != nil {
+			t.Fatalf("a vocabulary that was read is refused: %v", err)
+		}
+		checkIDs(t, tok, text)
+		description, err := c.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseConfig(description)
+		if err != nil {
+			t.Fatalf("%s: %v", description, err)
+		}
+		trimmed, err := again.Trim(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		small, err := New(again, trimmed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := small.Encode(nil, text), tok.Encode(nil, text); !slices.Equal(got, want) {
+			t.Fatalf("ids %v, with the trimmed vocabulary %v", want, got)
+		}
+	})
+}
+
 func FuzzMapVocab(f *testing.F) {
 	v := newWordPieces(f).vocab
 	pack := func(words []uint32) []byte {

@@ -88,13 +88,19 @@ func IsVocabulary(content []byte) bool {
 }
 
 // VocabularyLines returns the words of such a file, which Python on Windows ends
-// in \r\n. A last line without a word is none.
+// in \r\n. A last line without a word is none; behind an empty word there are
+// no more.
 func VocabularyLines(content []byte) []string {
 	s := string(content)
 	if strings.HasPrefix(s, "\r\n") {
 		s = strings.ReplaceAll(s, "\r\n", "\n")
 	}
-	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	s = strings.TrimSuffix(s, "\n")
+	if i := strings.Index(s, "\n\n"); i >= 0 {
+		// An empty word is an error. A file of nothing else would be many.
+		s = s[:i+1]
+	}
+	return strings.Split(s, "\n")
 }
 
 // checkVectorization reports the first field that a TextVectorization cannot
