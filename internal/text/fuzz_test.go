@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -29,7 +30,14 @@ func FuzzParseJSON(f *testing.F) {
 				t.Fatalf("%s became %s: %v", data, again, err)
 			}
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		c, v, err := ParseJSON(data)
+		runtime.ReadMemStats(&after)
+		// The highest id may be sparseIDs, with a word's header for each id below.
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(64<<20+4096*len(data)) {
+			t.Errorf("%d bytes allocated for a file of %d", n, len(data))
+		}
 		if err != nil {
 			return
 		}
