@@ -252,6 +252,9 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 	}
 	m.Layers = b.layerList(n)
 	m.Notes = notes(n)
+	if t := m.Tokenizer; t != nil && f.asset != nil && t.hasLineSeparator() {
+		m.Notes = append(m.Notes, fmt.Sprintf("the vocabulary of layer %q (TextVectorization) has a word with a line separator in it, at which Keras itself may cut the word when it loads the file, and so give other ids; here they are those of the model that was saved", t.Layer))
+	}
 	return m, nil
 }
 

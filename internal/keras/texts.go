@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	tokenizer "coldstream/internal/text"
 	"coldstream/lstm"
@@ -15,6 +16,16 @@ type Tokenizer struct {
 	Layer  string // name
 	Config tokenizer.Config
 	Vocab  tokenizer.Vocab
+}
+
+// lineSeparators are what Python's splitlines and text files take for the end of
+// a line beside \n. Keras 3.15 reads a vocabulary with the one, Keras 2 with the
+// other (\r alone).
+const lineSeparators = "\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029"
+
+// hasLineSeparator reports whether a word has one.
+func (t *Tokenizer) hasLineSeparator() bool {
+	return strings.ContainsAny(string(t.Vocab.Bytes), lineSeparators)
 }
 
 // textLayers turn texts into ids. The graph begins behind them.
