@@ -244,12 +244,13 @@ func length(model, asked, file int) (int, error) {
 // parseTokenizer reads a tokenizer file. Its content tells what it is: JSON, the
 // vocabulary of a TextVectorization with default options, or a pickle.
 func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
-	trimmed := bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	unmarked := bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	trimmed := bytes.TrimLeft(unmarked, " \t\r\n")
 	switch {
 	case len(trimmed) == 0:
 		return text.Config{}, text.Vocab{}, errors.New("tokenizer: the file is empty")
-	case text.IsVocabulary(b):
-		return text.FromVocabulary(text.VectorizationConfig("[UNK]"), text.VocabularyLines(b))
+	case text.IsVocabulary(unmarked):
+		return text.FromVocabulary(text.VectorizationConfig("[UNK]"), text.VocabularyLines(unmarked))
 	case bytes.IndexByte([]byte(`{["`), trimmed[0]) >= 0:
 		return text.ParseJSON(trimmed)
 	}

@@ -106,7 +106,7 @@ func TestRefusals(t *testing.T) {
 		{"tokenizer too large", 4, Options{Tokenizer: file(`{"a": 1, "b": 2, "f": 6}`)}, "f: sentiment: the tokenizer gives ids up to 6, but layer \"e\" (Embedding) has only 6 rows"},
 		{"not a tokenizer", 4, Options{Tokenizer: file("\x89PNG\r\n\x1a\n")}, "f: tokenizer: neither JSON nor a pickle"},
 		{"empty tokenizer", 4, Options{Tokenizer: file(" \n")}, "f: tokenizer: the file is empty"},
-		{"a list", 4, Options{Tokenizer: file("[1,2]")}, "f: tokenizer: neither Tokenizer.to_json() of Keras, nor a word_index"},
+		{"a list", 4, Options{Tokenizer: file("[1,2]")}, "f: tokenizer: neither Tokenizer.to_json() of Keras nor a word_index"},
 		{"no words", 4, Options{Tokenizer: file("{}")}, "f: the tokenizer gives no word an id"},
 		{"no words below the limit", 4, Options{Tokenizer: file(tokenizer), NumWords: 1}, "f: the tokenizer gives no word an id"},
 		{"no texts", 4, Options{Texts: texts(nil), TextsPath: "f"}, "f: the tokenizer gives no word an id"},

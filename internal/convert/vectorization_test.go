@@ -13,7 +13,7 @@ import (
 // TestVocabularyFilesOfVectorizations: what Keras keeps in a .keras file and what
 // get_vocabulary() gives mean the layer with its default options.
 func TestVocabularyFilesOfVectorizations(t *testing.T) {
-	for _, content := range []string{"\n[UNK]\nthe\ncat\ndont", "\n[UNK]\nthe\ncat\ndont\n", "\r\n[UNK]\r\nthe\r\ncat\r\ndont", `["", "[UNK]", "the", "cat", "dont"]`} {
+	for _, content := range []string{"\n[UNK]\nthe\ncat\ndont", "\n[UNK]\nthe\ncat\ndont\n", "\r\n[UNK]\r\nthe\r\ncat\r\ndont", "\ufeff\n[UNK]\nthe\ncat\ndont", `["", "[UNK]", "the", "cat", "dont"]`} {
 		f, err := Build(kerasModel(5), Options{Tokenizer: file(content)})
 		if err != nil {
 			t.Errorf("%q: %v", content, err)

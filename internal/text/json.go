@@ -342,4 +342,4 @@ func shown[T string | []byte](value T) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), unicode.IsControl), " ")
 }
 
-var errNotTokenizer = errors.New("tokenizer: neither Tokenizer.to_json() of Keras, nor a word_index, an object of words and their ids, nor get_vocabulary() of a TextVectorization, an array of words")
+var errNotTokenizer = errors.New("tokenizer: neither Tokenizer.to_json() of Keras nor a word_index, an object of words and their ids, nor get_vocabulary() of a TextVectorization, an array of words")
