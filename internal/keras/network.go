@@ -195,7 +195,7 @@ func (p *parser) readLayer(entry object, around string) (*layer, error) {
 	if l.kind == nil {
 		return l, l.fail("%s", unsupportedClass(l.class))
 	}
-	if err := l.checkOptions(p.refusals); err != nil {
+	if err := l.checkEachOption(p.refusals); err != nil {
 		return l, l.wrap(err)
 	}
 	if l.kind.parts != nil {

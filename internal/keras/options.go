@@ -19,9 +19,12 @@ const freeOptions = "name trainable batch_input_shape batch_shape input_dtype " 
 	"activity_regularizer autocast"
 
 // checkOptions compares the keys of the layer's config with those its class
-// may have. All that are refused go into r, where there is one; the first is
-// the error.
-func (l *layer) checkOptions(r *refusals) error {
+// may have.
+func (l *layer) checkOptions() error { return l.checkEachOption(nil) }
+
+// checkEachOption is checkOptions that notes all options that are refused, not
+// only the first, which is the error.
+func (l *layer) checkEachOption(r *refusals) error {
 	var first error
 	for _, k := range sortedKeys(l.config) {
 		err := l.checkOption(k)
