@@ -29,7 +29,7 @@ type convertFlags struct {
 	numWords, maxLen                   int
 	padding, truncating, clean         string
 	labels                             []string
-	config, dtype, check               string
+	config, dtype, check, checkCSV     string
 }
 
 func newConvert() *cobra.Command {
@@ -45,6 +45,17 @@ the layer's name and the option at fault.
 The check vectors that go into the file are run before it is written: random
 inputs, some texts and, with --check, inputs with Keras' own outputs.
 
+--check-csv compares with predictions that you saved from Keras, before anything
+is written. The header names one column of inputs, "text" or "ids" (for other
+models "values" or "inputs", JSON arrays as coldstream predict reads them); all
+other columns are the numbers of the output in their order. In Python:
+
+  pandas.DataFrame(model.predict(ids)).assign(text=texts).to_csv("check.csv", index=False)
+  pandas.DataFrame(model.predict(ids)).assign(ids=ids.tolist()).to_csv("check.csv", index=False)
+
+A row that differs by more than 1e-6*max(1,|y|) ends the conversion with its
+number, counted from 1 without the header, and both values.
+
 --dtype f16 rounds the weights to float16, for half the size; the arithmetic
 stays float32. --dtype int8 makes bytes of the weight matrices, for a quarter of
 the size, and multiplies the states of recurrent layers in integers, which is
@@ -54,6 +65,7 @@ kept in the file; measure it on your own texts with coldstream evaluate --agains
   coldstream convert model.keras --tokenizer tokenizer.pickle --maxlen 28 -o model.safetensors.zst
   coldstream convert model.h5 --fit-csv train.csv --text-column text --num-words 2000 -o model.safetensors.zst
   coldstream convert model.weights.h5 --config architecture.json -o model.safetensors.zst
+  coldstream convert model.keras --tokenizer tokenizer.json --check-csv predictions.csv -o model.safetensors.zst
   coldstream convert model.keras --tokenizer tokenizer.json --dtype int8 -o small.safetensors.zst`,
 		Args:              cli.Args("MODEL"),
 		ValidArgsFunction: cobra.FixedCompletions([]cobra.Completion{"h5", "hdf5", "keras"}, cobra.ShellCompDirectiveFilterFileExt),
@@ -77,7 +89,7 @@ kept in the file; measure it on your own texts with coldstream evaluate --agains
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&f.out, "output", "o", "", "model `FILE` to write")
-	fs.StringVar(&f.tokenizer, "tokenizer", "", "`FILE` with the tokenizer of the training: Tokenizer.to_json(), a pickle, or word_index as JSON")
+	fs.StringVar(&f.tokenizer, "tokenizer", "", "`FILE` with the tokenizer of the training: Tokenizer.to_json(), a pickle, word_index as JSON, or the vocabulary of a TextVectorization (vocabulary.txt, or get_vocabulary() as JSON)")
 	fs.StringVar(&f.fitCSV, "fit-csv", "", "fit the vocabulary on this CSV `FILE`, if it is what the training used")
 	fs.StringVar(&f.textColumn, "text-column", "text", "`COLUMN` of --fit-csv with the texts")
 	fs.IntVar(&f.numWords, "num-words", 0, "give only ids below `N` (default: as the tokenizer says)")
@@ -88,6 +100,7 @@ kept in the file; measure it on your own texts with coldstream evaluate --agains
 	fs.StringSliceVar(&f.labels, "labels", nil, "`LABELS` in the order of the outputs, with commas (default: 0,1,...)")
 	fs.StringVar(&f.config, "config", "", "architecture `FILE` (model.to_json()) for a file with weights only")
 	cli.Choice(cmd, &f.dtype, "dtype", weights.F32, "number format of the weights", weights.F32, weights.F16, weights.Int8)
+	fs.StringVar(&f.checkCSV, "check-csv", "", "CSV `FILE` with inputs and Keras' predictions, which the model must reproduce")
 	fs.StringVar(&f.check, "check", "", "JSON `FILE` with inputs and Keras' outputs, which the file must reproduce")
 	cli.Required(cmd, "output")
 	cmd.MarkFlagsMutuallyExclusive("tokenizer", "fit-csv")
@@ -95,7 +108,7 @@ kept in the file; measure it on your own texts with coldstream evaluate --agains
 }
 
 func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Writer) error {
-	if err := cli.KeepInputs(f.out, path, f.tokenizer, f.fitCSV, f.config, f.check); err != nil {
+	if err := cli.KeepInputs(f.out, path, f.tokenizer, f.fitCSV, f.config, f.check, f.checkCSV); err != nil {
 		return err
 	}
 	var ko keras.Options
@@ -130,6 +143,13 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	if o.Check, err = input(f.check); err != nil {
 		return err
 	}
+	if f.checkCSV != "" {
+		in, err := input(f.checkCSV)
+		if err != nil {
+			return err
+		}
+		o.Compare = &convert.CheckCSV{Input: *in}
+	}
 	file, err := cli.Abandonable(ctx, func() (*weights.File, error) { return convert.Build(m, o) })
 	if err != nil {
 		return err
@@ -147,11 +167,19 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 		params += t.Size()
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %d layers, %s parameters, %s bytes\n", f.out, len(m.Layers), report.Thousands(params), report.Thousands(int(size)))
+	if c := o.Compare; c != nil {
+		_, e := fmt.Fprintf(stdout, "%s: %s rows are as Keras predicted, differences up to %.2g (row %d, column %q)\n", c.Path, report.Thousands(c.Rows), c.Worst, c.Row, c.Column)
+		err = errors.Join(err, e)
+	}
 	if file.Loss != nil {
 		_, e := fmt.Fprintf(stdout, "%s: %s\n", file.DType, lossText(file.Loss))
 		err = errors.Join(err, e)
 	}
-	for _, note := range slices.Concat(m.Notes, convert.Doubts(file)) {
+	notes := m.Notes
+	if m.Tokenizer == nil {
+		notes = slices.Concat(notes, convert.Doubts(file))
+	}
+	for _, note := range notes {
 		_, e := fmt.Fprintf(stdout, "note: %s\n", note)
 		err = errors.Join(err, e)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -24,9 +25,17 @@ func newInspect() *cobra.Command {
 		Use:   "inspect FILE",
 		Short: "Show what is in a model file or a Keras file",
 		Long: `Show layers, shapes, parameters, tokenizer, labels, provenance and check vectors
-of a model file, or the layers of a Keras file and whether it can be converted.
+of a model file, or the layers of a Keras file, a TextVectorization in it, and
+whether it can be converted: if not, every layer that is refused and why.
 --verify runs the check vectors of a model file and fails if an output is off by
-more than 1e-6.`,
+more than 1e-6.
+
+--json prints one object: file, bytes, kind, name, keras_version, backend,
+source_sha256, inputs and outputs (name, shape), layers (name, class, shape,
+parameters, options), parameters, tokenizer, words, notes; of a Keras file
+convertible and, if it is not, refused (layer, class, reason); of a model file
+dtype, labels, converter and checks. Shapes are without the batch, -1 is any
+length, null unknown.`,
 		Example: `  coldstream inspect origin.safetensors.zst --verify
   coldstream inspect origin.h5
   coldstream inspect origin.safetensors.zst --json | jq .parameters`,
@@ -74,6 +83,17 @@ type description struct {
 	Checks       []checkDescription `json:"checks"`
 	LargestError *float64           `json:"largest_error,omitempty"` // of the checks, where they were run
 	Notes        []string           `json:"notes,omitempty"`
+
+	Convertible *bool                `json:"convertible,omitempty"` // of Keras files
+	Refused     []refusalDescription `json:"refused,omitempty"`     // why not
+}
+
+// refusalDescription is a reason not to convert a Keras file. An empty layer
+// means the model as a whole.
+type refusalDescription struct {
+	Layer  string `json:"layer"`
+	Class  string `json:"class"`
+	Reason string `json:"reason"`
 }
 
 type inputDescription struct {
@@ -86,7 +106,7 @@ type layerDescription struct {
 	Name    string            `json:"name"`
 	Class   string            `json:"class"`
 	Shape   []int             `json:"shape"`
-	Params  int               `json:"parameters"`
+	Params  int               `json:"parameters"` // -1 = unknown, in a Keras file that is refused
 	Options map[string]string `json:"options,omitempty"`
 }
 
@@ -103,17 +123,25 @@ func describe(path, config string, verify bool) (*description, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, err := kerasKind(path)
-	if err != nil {
-		return nil, err
+	kind := ""
+	if !info.IsDir() {
+		if kind, err = kerasKind(path); err != nil {
+			return nil, err
+		}
+	}
+	ours := kind == ""
+	if ours {
+		if ours, err = looksLikeOurs(path, info); err != nil {
+			return nil, err
+		}
 	}
 	var d *description
 	switch {
 	case kind == "" && config != "":
 		return nil, fmt.Errorf("%s is not a Keras file, so --config does not apply", path)
-	case kind == "":
+	case ours:
 		d, err = describeModel(path, verify)
-	case verify:
+	case verify && kind != "":
 		return nil, fmt.Errorf("%s is a Keras file and holds no check vectors; coldstream convert makes a file that does", path)
 	default:
 		d, err = describeKeras(path, config)
@@ -125,6 +153,25 @@ func describe(path, config string, verify bool) (*description, error) {
 	return d, nil
 }
 
+// looksLikeOurs reports whether a file begins as model files do, compressed or
+// not. What does not is Keras' or of a kind that its reader knows by name.
+func looksLikeOurs(path string, info os.FileInfo) (bool, error) {
+	if info.IsDir() {
+		return false, nil
+	}
+	head := make([]byte, 9)
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return false, err
+	}
+	return bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) || n == 9 && head[7] == 0 && head[8] == '{', nil
+}
+
 func describeKeras(path, config string) (*description, error) {
 	var o keras.Options
 	if config != "" {
@@ -133,27 +180,43 @@ func describeKeras(path, config string) (*description, error) {
 			return nil, err
 		}
 	}
-	m, err := keras.Open(path, o)
+	r, err := keras.Inspect(path, o)
 	if err != nil {
 		return nil, err
 	}
-	d := &description{Kind: "Keras " + string(m.Format), Name: m.Name, KerasVersion: m.KerasVersion, Backend: m.Backend, SourceSHA256: m.SHA256, Notes: m.Notes}
-	for _, in := range m.Inputs {
-		d.Inputs = append(d.Inputs, inputDescription{in.Name, in.Shape, in.VocabSize})
+	d := &description{Kind: "Keras " + string(r.Format), Name: r.Name, KerasVersion: r.KerasVersion, Backend: r.Backend, SourceSHA256: r.SHA256}
+	convertible := r.Model != nil
+	d.Convertible = &convertible
+	for _, x := range r.Refusals {
+		d.Refused = append(d.Refused, refusalDescription(x))
 	}
 	shapes := make(map[string]layerDescription)
-	for _, l := range m.Layers {
+	for _, l := range r.Layers {
 		layer := layerDescription{l.Name, l.Class, l.Shape, l.Params, l.Options}
 		d.Layers = append(d.Layers, layer)
 		if l.Node != "" {
 			shapes[l.Node] = layer
 		}
 	}
+	m := r.Model
+	if m == nil {
+		return d, nil
+	}
+	d.Notes = m.Notes
+	for _, in := range m.Inputs {
+		d.Inputs = append(d.Inputs, inputDescription{in.Name, in.Shape, in.VocabSize})
+	}
 	for _, name := range m.Graph.Outputs {
 		d.Outputs = append(d.Outputs, layerDescription{Name: name, Class: shapes[name].Class, Shape: shapes[name].Shape})
 	}
 	for _, t := range m.Params {
 		d.Parameters += len(t.Data)
+	}
+	if t := m.Tokenizer; t != nil {
+		if d.Tokenizer, err = t.Config.MarshalJSON(); err != nil {
+			return nil, err
+		}
+		d.Words = t.Vocab.Len()
 	}
 	return d, nil
 }
@@ -211,7 +274,9 @@ func describeModel(path string, verify bool) (*description, error) {
 func (d *description) write(w io.Writer) error {
 	facts := [][]string{
 		{"file", fmt.Sprintf("%s (%s, %s bytes)", d.File, d.Kind, report.Thousands(int(d.Bytes)))},
-		{"name", d.Name},
+	}
+	if d.Name != "" {
+		facts = append(facts, []string{"name", d.Name})
 	}
 	for _, in := range d.Inputs {
 		what := "values"
@@ -223,7 +288,9 @@ func (d *description) write(w io.Writer) error {
 	for _, out := range d.Outputs {
 		facts = append(facts, []string{"output", fmt.Sprintf("%s, %s", out.Name, shapeText(out.Shape))})
 	}
-	facts = append(facts, []string{"parameters", report.Thousands(d.Parameters)})
+	if d.Convertible == nil || *d.Convertible {
+		facts = append(facts, []string{"parameters", report.Thousands(d.Parameters)})
+	}
 	if d.DTypeLoss != nil {
 		facts = append(facts, []string{"dtype", d.DType + ": " + lossText(d.DTypeLoss)})
 	} else if d.DType != "" {
@@ -256,14 +323,31 @@ func (d *description) write(w io.Writer) error {
 	if d.LargestError != nil {
 		facts = append(facts, []string{"verified", fmt.Sprintf("largest error %.2g, %.0e is allowed", *d.LargestError, weights.Tolerance)})
 	}
+	if d.Convertible != nil && *d.Convertible {
+		facts = append(facts, []string{"convertible", "yes"})
+	}
+	for _, r := range d.Refused {
+		what := ""
+		if r.Layer != "" {
+			what = fmt.Sprintf("layer %q (%s): ", r.Layer, r.Class)
+		}
+		facts = append(facts, []string{"refused", what + r.Reason})
+	}
 	for _, f := range facts {
 		if _, err := fmt.Fprintf(w, "%-11s %s\n", f[0], report.Printable(f[1])); err != nil {
 			return err
 		}
 	}
+	if len(d.Layers) == 0 {
+		return nil
+	}
 	rows := [][]string{{"layer", "class", "shape", "parameters"}}
 	for _, l := range d.Layers {
-		rows = append(rows, []string{report.Printable(l.Name), l.Class, shapeText(l.Shape), report.Thousands(l.Params)})
+		params := "-"
+		if l.Params >= 0 {
+			params = report.Thousands(l.Params)
+		}
+		rows = append(rows, []string{report.Printable(l.Name), report.Printable(l.Class), shapeText(l.Shape), params})
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err

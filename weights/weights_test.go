@@ -363,7 +363,11 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		before := allocated()
 		file, err := Parse(b)
+		if n := allocated() - before; n > uint64(16<<20+4096*len(b)) {
+			t.Errorf("%d bytes allocated for a file of %d", n, len(b))
+		}
 		if err != nil {
 			return
 		}

@@ -40,9 +40,11 @@ type Options struct {
 	Padding    string                   // "" = as the tokenizer file says, else text.Pre or text.Post
 	Truncating string                   // likewise
 
-	Labels []string // in the order of the outputs; nil = "0", "1", ...
-	DType  string   // number format of the weights; "" or weights.F32 = as they are
-	Check  *Input   // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
+	Labels  []string  // in the order of the outputs; nil = "0", "1", ...
+	DType   string    // number format of the weights; "" or weights.F32 = as they are
+	Compare *CheckCSV // predictions of Keras to compare with; Build fills in the result; nil = none
+
+	Check *Input // Keras' own outputs for some inputs, JSON (see ParseCheck); nil = none
 }
 
 // hasTokenizer reports whether a tokenizer is asked for.
@@ -71,7 +73,11 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	if err := checkLabels(m, o.Labels); err != nil {
 		return nil, about(o.Path, err)
 	}
-	if o.hasTokenizer() {
+	if m.Tokenizer != nil {
+		if err := setVectorization(f, m, o); err != nil {
+			return nil, about(o.Path, err)
+		}
+	} else if o.hasTokenizer() {
 		if err := setTokenizer(f, m, o); err != nil {
 			return nil, err
 		}
@@ -83,6 +89,11 @@ func Build(m *keras.Model, o Options) (*weights.File, error) {
 	}
 	if _, err := f.Verify(); err != nil {
 		return nil, about(o.Path, err)
+	}
+	if o.Compare != nil { // before another number format moves the outputs
+		if err := o.Compare.run(f); err != nil {
+			return nil, about(o.Compare.Path, err)
+		}
 	}
 	if o.DType == "" || o.DType == weights.F32 {
 		return f, nil
@@ -146,10 +157,43 @@ func setTokenizer(f *weights.File, m *keras.Model, o Options) error {
 	if err := sentiment.SetTokenizer(f, cfg, vocab); err != nil {
 		return about(source, err)
 	}
-	if !hasWords(cfg, f.Vocab) {
-		return about(source, errors.New("the tokenizer gives no word an id, so that all texts would be the same to the model"))
+	return about(source, hasWordsOr(cfg, f.Vocab))
+}
+
+// setVectorization puts the TextVectorization of the model into f. Of a
+// tokenizer's options the length alone is open, if the layer says none.
+func setVectorization(f *weights.File, m *keras.Model, o Options) error {
+	t := m.Tokenizer
+	switch {
+	case o.hasTokenizer():
+		return fmt.Errorf("layer %q (TextVectorization) is the model's tokenizer; give no other one", t.Layer)
+	case o.NumWords != 0 || o.Padding != "" || o.Truncating != "":
+		return fmt.Errorf("layer %q (TextVectorization) is the model's tokenizer and says the number of words and the sides itself; leave them out", t.Layer)
+	case len(m.Inputs) != 1:
+		return fmt.Errorf("layer %q (TextVectorization) makes the ids of one input, but the model has %d; only models with one input take texts", t.Layer, len(m.Inputs))
 	}
-	return nil
+	cfg := t.Config
+	var err error
+	if o.Cleaning != "" {
+		if cfg.Clean, err = text.Cleaning(o.Cleaning); err != nil {
+			return err
+		}
+	}
+	if cfg.MaxLen, err = length(m.Inputs[0].Shape[0], o.MaxLen, cfg.MaxLen); err != nil {
+		return err
+	}
+	if err := sentiment.SetTokenizer(f, cfg, t.Vocab); err != nil {
+		return err
+	}
+	return hasWordsOr(cfg, f.Vocab)
+}
+
+// hasWordsOr is an error if a vocabulary has no word.
+func hasWordsOr(cfg text.Config, v weights.Vocab) error {
+	if hasWords(cfg, v) {
+		return nil
+	}
+	return errors.New("the tokenizer gives no word an id, so that all texts would be the same to the model")
 }
 
 // hasWords reports whether a vocabulary has a word beside the one for unknown
@@ -197,18 +241,22 @@ func length(model, asked, file int) (int, error) {
 	return 0, errors.New("the model takes rows of any length; say with --maxlen how long they were in training")
 }
 
-// parseTokenizer reads a tokenizer file: JSON or, told by its content, a pickle.
+// parseTokenizer reads a tokenizer file. Its content tells what it is: JSON, the
+// vocabulary of a TextVectorization with default options, or a pickle.
 func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
-	trimmed := bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	unmarked := bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	trimmed := bytes.TrimLeft(unmarked, " \t\r\n")
 	switch {
 	case len(trimmed) == 0:
 		return text.Config{}, text.Vocab{}, errors.New("tokenizer: the file is empty")
+	case text.IsVocabulary(unmarked):
+		return text.FromVocabulary(text.VectorizationConfig("[UNK]"), text.VocabularyLines(unmarked))
 	case bytes.IndexByte([]byte(`{["`), trimmed[0]) >= 0:
 		return text.ParseJSON(trimmed)
 	}
 	p, err := pickle.Tokenizer(b)
 	if err != nil {
-		return text.Config{}, text.Vocab{}, fmt.Errorf("tokenizer: neither JSON nor a pickle of a Keras Tokenizer: %w", err)
+		return text.Config{}, text.Vocab{}, fmt.Errorf("tokenizer: neither JSON nor a pickle of a Keras Tokenizer nor a vocabulary.txt of TextVectorization (an empty line, [UNK], the words): %w", err)
 	}
 	cfg := text.KerasConfig()
 	if !p.Bare {

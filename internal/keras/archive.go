@@ -22,6 +22,7 @@ const (
 const (
 	maxMembers    = 100000
 	maxMetadata   = 1 << 20
+	maxAsset      = 256 << 20
 	maxExpansion  = 1032
 	expansionRest = 1 << 10
 )
@@ -67,6 +68,12 @@ func readArchive(b []byte) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.asset = func(name string) ([]byte, error) {
+		if members[name] == nil {
+			return nil, fmt.Errorf("the file has no %s; save the model again with Keras 2.13 or newer", name)
+		}
+		return readMember(b, members[name], maxAsset)
+	}
 	f.weights, err = openWeights(weights, weightsMember)
 	return f, err
 }
@@ -80,7 +87,7 @@ func otherArchive(members map[string]*zip.File) string {
 		case strings.HasSuffix(name, ".npy"):
 			return "a NumPy .npz file, not a Keras model"
 		case strings.HasSuffix(name, "saved_model.pb"):
-			return "a zipped SavedModel folder; load it in TensorFlow 2.15 or older and save it as .keras"
+			return "a zipped SavedModel folder; unpack it, load it in TensorFlow 2.15 or older and save it as .keras"
 		case strings.HasSuffix(name, "/"+configMember):
 			return "a zip archive with a .keras model in a folder; the members must not be in a folder"
 		}

@@ -16,6 +16,7 @@ type value struct {
 	shape []int  // without the batch axis, -1 = variable
 	mask  string // mask node that goes with it, "" = none
 	lost  *bool  // true: a layer has taken the mask off the tensor, see loseMasks
+	text  bool   // strings: only the layers of textLayers take them
 	truth *truth // not nil: a tensor of truth values made by an operation, and no node
 }
 
@@ -28,10 +29,15 @@ type builder struct {
 	paramNames map[paramKey]string // in params; a layer that is used twice has its variables once
 	names      map[string]int      // of nodes, with how often each was asked for
 	inputs     map[string]*Input
-	masks      map[string]string  // mask nodes by what they are made of
-	maskAxes   map[string]int     // axes of a mask node, where it is not 1
-	calls      int                // uses of layers so far
-	outputs    map[*layer][]value // of the first use of each layer
+	masks      map[string]string            // mask nodes by what they are made of
+	maskAxes   map[string]int               // axes of a mask node, where it is not 1
+	calls      int                          // uses of layers so far
+	outputs    map[*layer][]value           // of the first use of each layer
+	strings    map[string]bool              // inputs that are of strings in Keras
+	readers    map[string]*layer            // which layers make ids of them
+	tokenizer  *Tokenizer                   // what a TextVectorization is
+	shapesOnly bool                         // weights may be missing: the graph is not used
+	asset      func(string) ([]byte, error) // a member of a .keras file; nil in others
 }
 
 // paramKey is a variable of a layer.
@@ -50,6 +56,8 @@ func newBuilder(v version) *builder {
 		masks:      map[string]string{},
 		maskAxes:   map[string]int{},
 		outputs:    map[*layer][]value{},
+		strings:    map[string]bool{},
+		readers:    map[string]*layer{},
 	}
 }
 
@@ -81,6 +89,9 @@ func (b *builder) param(l *layer, name string, shape ...int) (string, error) {
 // paramAs is param for a variable that the graph knows by another shape.
 func (b *builder) paramAs(l *layer, name string, as []int, shape ...int) (string, error) {
 	t, ok := l.tensors[name]
+	if !ok && b.shapesOnly {
+		return "", nil
+	}
 	if !ok {
 		return "", l.fail("the file has no %s", name)
 	}
@@ -196,6 +207,9 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 		}
 		if b.maskAxes[x.mask] > 1 && l.kind != nil && l.kind.mask == ownMask && l.class != "TimeDistributed" {
 			return nil, l.fail("its input has a mask with %d axes, which only TimeDistributed layers support", b.maskAxes[x.mask])
+		}
+		if x.text && l.inner == nil && textLayers[l.class] == nil {
+			return nil, l.fail("called with texts; only TextVectorization takes them, as the first layer")
 		}
 	}
 	var out []value

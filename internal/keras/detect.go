@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"coldstream/internal/hdf5"
 )
@@ -20,7 +21,11 @@ func readFile(b []byte, o Options) (*file, error) {
 	case isHDF5(b):
 		f, err = readHDF5(b)
 	default:
-		return nil, notUsable("%s, not a Keras model (.h5, .hdf5 or .keras)", whatItIs(b))
+		what, advice, _ := strings.Cut(whatItIs(b), "; ")
+		if advice != "" {
+			advice = "; " + advice
+		}
+		return nil, notUsable("%s, not a Keras model (.h5, .hdf5 or .keras)%s", what, advice)
 	}
 	if err != nil {
 		return nil, err
@@ -191,7 +196,7 @@ var signatures = []struct{ magic, what string }{
 	{"\xfd7zXZ", "an xz file; unpack it first"},
 	{"7z\xbc\xaf", "a 7z archive; unpack it first"},
 	{"Rar!", "a RAR archive; unpack it first"},
-	{"version https://git-lfs", "a Git LFS pointer, not the file itself: run git lfs pull"},
+	{"version https://git-lfs", "a Git LFS pointer in place of the file; run git lfs pull"},
 	{"\x93NUMPY", "a NumPy array"},
 	{"GGUF", "a GGUF model"},
 	{"\x80\x02", "a Python pickle"},
@@ -199,8 +204,6 @@ var signatures = []struct{ magic, what string }{
 	{"\x80\x04", "a Python pickle"},
 	{"\x80\x05", "a Python pickle"},
 	{"\x7fELF", "a program"},
-	{"<!DOCTYPE", "an HTML page (a failed download?)"},
-	{"<html", "an HTML page (a failed download?)"},
 	{"<?xml", "an XML document"},
 	{"{", "JSON text (an architecture without weights?)"},
 	{"[", "JSON text"},
@@ -211,6 +214,9 @@ func whatItIs(b []byte) string {
 	if len(b) == 0 {
 		return "an empty file"
 	}
+	if what := foreign(b); what != "" {
+		return what
+	}
 	head := bytes.TrimLeft(b[:min(len(b), 512)], " \t\r\n\ufeff")
 	for _, s := range signatures {
 		if bytes.HasPrefix(head, []byte(s.magic)) {
@@ -218,8 +224,6 @@ func whatItIs(b []byte) string {
 		}
 	}
 	switch {
-	case len(b) > 8 && string(b[4:8]) == "TFL3":
-		return "a TensorFlow Lite model"
 	case len(b) < len(hdf5Signature) && bytes.HasPrefix([]byte(hdf5Signature), b):
 		return "the first bytes of an HDF5 file"
 	case isText(b[:min(len(b), 512)]):

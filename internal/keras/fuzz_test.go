@@ -21,12 +21,17 @@ func FuzzArchitecture(f *testing.F) {
 		_, config, _ := goldenMembers(f, name+"/model.keras")
 		f.Add([]byte(config))
 	}
+	f.Add([]byte(architecture("3.15.1", `{"class_name":"InputLayer","config":{"name":"i","batch_shape":[null,1],"dtype":"string"}}`,
+		`{"class_name":"TextVectorization","config":{"name":"t","ngrams":[1,2],"output_sequence_length":3,"split":"character","vocabulary":["a","b"],"vocabulary_size":4}}`)))
 	f.Fuzz(func(t *testing.T, config []byte) {
-		if m, err := Parse(weights, Options{Config: config}); err == nil {
-			if _, err := lstm.New(m.Graph, m.Params, lstm.Options{}); err != nil {
-				t.Fatalf("the engine refuses what was converted: %v", err)
+		bounded(t, len(config), func() {
+			if m, err := Parse(weights, Options{Config: config}); err == nil {
+				if _, err := lstm.New(m.Graph, m.Params, lstm.Options{}); err != nil {
+					t.Errorf("the engine refuses what was converted: %v", err)
+				}
 			}
-		}
+			_, _ = inspect(weights, Options{Config: config})
+		})
 		// Without weights too: networks of layers that have none.
 		n, err := parseArchitecture(string(config))
 		if err != nil {
@@ -47,12 +52,16 @@ func FuzzArchive(f *testing.F) {
 		f.Add(archive(zip.Deflate, metadataMember, metadata, configMember, config, weightsMember, weights))
 	}
 	f.Add(archive(zip.Store, metadataMember, `{"keras_version":"3.0.0"}`, configMember, `{}`, weightsMember, ""))
+	f.Add(textArchive(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := Parse(b, Options{}); err == nil {
-			if _, err := lstm.New(m.Graph, m.Params, lstm.Options{}); err != nil {
-				t.Fatalf("the engine refuses what was converted: %v", err)
+		bounded(t, len(b), func() {
+			if m, err := Parse(b, Options{}); err == nil {
+				if _, err := lstm.New(m.Graph, m.Params, lstm.Options{}); err != nil {
+					t.Errorf("the engine refuses what was converted: %v", err)
+				}
 			}
-		}
+			_, _ = inspect(b, Options{})
+		})
 	})
 }
 

@@ -13,7 +13,7 @@ func (b *builder) modelInputs(n *network) ([]value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []value{b.input(name, shape)}, nil
+		return []value{b.textInput(name, shape, n.layers[0])}, nil
 	}
 	layers := map[string]*layer{}
 	for _, l := range n.layers {
@@ -29,7 +29,7 @@ func (b *builder) modelInputs(n *network) ([]value, error) {
 		if err != nil {
 			return nil, err
 		}
-		in = append(in, b.input(l.name, shape))
+		in = append(in, b.textInput(l.name, shape, l))
 	}
 	return in, nil
 }
@@ -67,17 +67,15 @@ func (n *network) inputShape() (name string, shape []int, err error) {
 	if l.class == "Embedding" {
 		return name, []int{-1}, nil
 	}
+	if l.class == "TextVectorization" {
+		return name, []int{1}, nil
+	}
 	return "", nil, l.fail("the model does not say the shape of its input; build it with an Input layer")
 }
 
 // ownShape returns the input shape in the config of a layer or of the layer it
 // wraps; nil if there is none.
 func (l *layer) ownShape() ([]int, error) {
-	if l.class == "InputLayer" {
-		if d := asString(l.config["dtype"]); d == "string" {
-			return nil, l.fail("dtype=\"string\" is not supported; feed token ids")
-		}
-	}
 	configs := []object{l.config}
 	if p := l.parts[forwardLayer]; p != nil {
 		configs = append(configs, p.config)
@@ -99,6 +97,15 @@ func (l *layer) ownShape() ([]int, error) {
 		return nil, l.fail("it says no shape")
 	}
 	return nil, nil
+}
+
+// textInput adds an input of the model, of strings if l, which it belongs to,
+// takes strings.
+func (b *builder) textInput(name string, shape []int, l *layer) value {
+	x := b.input(name, shape)
+	x.text = l.takesText()
+	b.strings[x.node] = x.text
+	return x
 }
 
 // checkInputs makes sure that each input is either of ids or of values.

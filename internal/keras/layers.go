@@ -48,7 +48,7 @@ var layerTypes = map[string]*layerType{}
 func init() {
 	for _, table := range []map[string]*layerType{
 		coreLayers, identityLayers, recurrentLayers, wrapperLayers, poolingLayers, mergingLayers,
-		attentionLayers, timeDistributedLayers, cudnnLayers,
+		attentionLayers, timeDistributedLayers, cudnnLayers, textLayers,
 	} {
 		for _, class := range slices.Sorted(maps.Keys(table)) {
 			if layerTypes[class] != nil {

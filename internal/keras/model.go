@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 
 	"coldstream/lstm"
 )
@@ -37,10 +35,11 @@ type Model struct {
 	Graph  lstm.Graph
 	Params map[string]lstm.Tensor // the graph's weights, not checked for NaN; may be views into the bytes given to Parse
 
-	Name       string  // of the model in Keras
-	Inputs     []Input // as Graph.Inputs
-	Layers     []Layer // the layers of the file, those of nested models and wrappers behind their owner
-	NumClasses int     // numbers in the output, if the model has one output and that is a vector; else 0
+	Name       string     // of the model in Keras
+	Inputs     []Input    // as Graph.Inputs
+	Layers     []Layer    // the layers of the file, those of nested models and wrappers behind their owner
+	Tokenizer  *Tokenizer // not nil: a TextVectorization, whose ids the only input takes
+	NumClasses int        // numbers in the output, if the model has one output and that is a vector; else 0
 
 	KerasVersion string // "2.2.4-tf"
 	Backend      string // "tensorflow"; "" where the file does not say
@@ -72,6 +71,24 @@ type Layer struct {
 // Errors about one layer are a *LayerError. Files that are no Keras models, or
 // damaged, give errors that wrap ErrFormat.
 func Open(path string, o Options) (*Model, error) {
+	b, err := readPath(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Parse(b, o)
+	return m, about(path, byName(path, err))
+}
+
+// about puts the file that an error is about in front of it.
+func about(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// readPath returns the content of a file.
+func readPath(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -82,15 +99,7 @@ func Open(path string, o Options) (*Model, error) {
 	case !info.Mode().IsRegular():
 		return nil, notUsable("%s is a device or a pipe; save the model in a file first", path)
 	}
-	b, err := readAligned(path, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	m, err := Parse(b, o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return readAligned(path, info.Size())
 }
 
 // readAligned reads a file so that, if it is a .keras archive, the weights in it
@@ -136,21 +145,6 @@ func Parse(b []byte, o Options) (*Model, error) {
 	return m, nil
 }
 
-// directoryError says what to do with a folder.
-func directoryError(path string) error {
-	has := func(name string) bool {
-		_, err := os.Stat(filepath.Join(path, name))
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	switch {
-	case has("saved_model.pb"), has("saved_model.pbtxt"):
-		return notUsable("%s is a SavedModel folder; save it as a file: python -c \"import tensorflow as tf; tf.keras.models.load_model('%s').save('model.keras')\" (TensorFlow 2.15 or older)", path, path)
-	case has("config.json") && has("model.weights.h5"):
-		return notUsable("%s is an unpacked .keras archive; pack metadata.json, config.json and model.weights.h5 into a zip file", path)
-	}
-	return notUsable("%s is a folder, not a Keras file", path)
-}
-
 // file is a Keras file, not converted yet.
 type file struct {
 	format  Format
@@ -159,15 +153,16 @@ type file struct {
 	version version
 	backend string
 	weights *weightFile
-	legacy  bool   // weights are listed by layer_names, in group base
-	base    string // of the weights in their file
+	asset   func(name string) ([]byte, error) // a member of a .keras archive; nil in other files
+	legacy  bool                              // weights are listed by layer_names, in group base
+	base    string                            // of the weights in their file
 }
 
 // convert builds the model.
 func (f *file) convert() (*Model, error) {
 	class := asString(f.entry["class_name"])
 	if !isNetwork(class) {
-		return nil, fmt.Errorf("the model is of class %q; only Sequential and Functional models are supported: a subclassed model has no graph in its file", class)
+		return nil, aboutSubclass(class)
 	}
 	if err := (&layer{class: class, entry: f.entry}).checkOrigin(); err != nil {
 		return nil, fmt.Errorf("the model: %w", err)
@@ -180,28 +175,37 @@ func (f *file) convert() (*Model, error) {
 	if err := f.load(n); err != nil {
 		return nil, err
 	}
-	b := newBuilder(f.version)
-	in, err := b.modelInputs(n)
-	if err != nil {
-		return nil, err
-	}
-	out, err := b.run(n, in)
+	b := f.builder()
+	out, err := b.build(n)
 	if err != nil {
 		return nil, err
 	}
 	return f.finish(b, n, out)
 }
 
+func (f *file) builder() *builder {
+	b := newBuilder(f.version)
+	b.asset = f.asset
+	return b
+}
+
+// build makes the graph of the outermost network.
+func (b *builder) build(n *network) ([]value, error) {
+	in, err := b.modelInputs(n)
+	if err != nil {
+		return nil, err
+	}
+	return b.run(n, in)
+}
+
 // load reads the weights into the layers and makes sure that none is left.
 func (f *file) load(n *network) error {
-	err := n.each(func(l *layer) error {
-		policy, err := dtypePolicy(l.config["dtype"])
+	var err error
+	_ = n.each(func(l *layer) error {
+		policy, _ := dtypePolicy(l.config["dtype"]) // errors have been told of
 		f.weights.bfloat16 = f.weights.bfloat16 || policy == "bfloat16"
-		return err
+		return nil
 	})
-	if err != nil {
-		return err
-	}
 	if f.legacy {
 		err = f.weights.loadLegacy(n, f.version, f.base)
 	} else {
@@ -262,6 +266,9 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 		if x.truth != nil {
 			return nil, errors.New("an output of the model is a tensor of truth values, which is not supported")
 		}
+		if x.text {
+			return nil, errors.New("an output of the model is of strings, which is not supported")
+		}
 		b.graph.Outputs = append(b.graph.Outputs, x.node)
 	}
 	if len(out) == 1 && len(out[0].shape) == 1 {
@@ -271,11 +278,18 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 	if err := b.checkInputs(); err != nil {
 		return nil, err
 	}
+	if err := b.checkTexts(); err != nil {
+		return nil, err
+	}
+	m.Tokenizer = b.tokenizer
 	for _, name := range b.graph.Inputs {
 		m.Inputs = append(m.Inputs, *b.inputs[name])
 	}
 	m.Layers = b.layerList(n)
 	m.Notes = notes(n)
+	if t := m.Tokenizer; t != nil && f.asset != nil && t.hasLineSeparator() {
+		m.Notes = append(m.Notes, fmt.Sprintf("the vocabulary of layer %q (TextVectorization) has a word with a line separator in it, at which Keras itself may cut the word when it loads the file, and so give other ids; here they are those of the model that was saved", t.Layer))
+	}
 	return m, nil
 }
 
@@ -284,6 +298,12 @@ func notes(n *network) []string {
 	var notes []string
 	low := ""
 	_ = n.each(func(l *layer) error {
+		if l.class == "StringLookup" {
+			notes = append(notes, fmt.Sprintf("layer %q (StringLookup) is not part of the converted model, which takes the ids that the layer gives", l.path))
+		}
+		if l.class == "TextVectorization" && l.config["output_sequence_length"] == nil && l.config["split"] != nil {
+			notes = append(notes, fmt.Sprintf("layer %q (TextVectorization) has no output_sequence_length: Keras pads texts to the longest of their batch, here all are cut and padded to one length", l.path))
+		}
 		if p := l.lowPrecision(); p != "" && low == "" && l.op == nil {
 			low = p
 		}

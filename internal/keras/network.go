@@ -43,6 +43,7 @@ type layer struct {
 
 	firstCall int // number by which the first of calls is referred to
 
+	group   string            // of the layer in a .keras file, once loaded
 	tensors map[string]tensor // variables by slot name, once loaded
 }
 
@@ -74,6 +75,8 @@ type ref struct {
 type parser struct {
 	version version
 	layers  int // read so far
+
+	refusals *refusals // where refused layers are collected; nil = the first one is the error
 }
 
 // network reads an object with class_name and config as a model. path is that
@@ -141,6 +144,15 @@ func isNetwork(class string) bool {
 // layer reads an object with class_name and config. around is the path of the
 // network or wrapper it stands in.
 func (p *parser) layer(entry object, around string) (*layer, error) {
+	l, err := p.readLayer(entry, around)
+	if err != nil && p.refusals != nil {
+		return p.refusals.standIn(l, err)
+	}
+	return l, err
+}
+
+// readLayer is layer that returns what it knows of a layer that is refused too.
+func (p *parser) readLayer(entry object, around string) (*layer, error) {
 	if p.layers++; p.layers > maxLayers {
 		return nil, fmt.Errorf("more than %d layers", maxLayers)
 	}
@@ -164,7 +176,7 @@ func (p *parser) layer(entry object, around string) (*layer, error) {
 		l.path = around + "/" + l.name
 	}
 	if err := l.checkOrigin(); err != nil {
-		return nil, l.wrap(err)
+		return l, l.wrap(err)
 	}
 	if isNetwork(l.class) {
 		inner, err := p.network(entry, l.path)
@@ -173,7 +185,7 @@ func (p *parser) layer(entry object, around string) (*layer, error) {
 	}
 	if isOperation(entry, p.version) {
 		if l.op = operations[l.class]; l.op == nil {
-			return nil, l.fail("this Keras operation is not supported; use a Keras layer for it")
+			return l, l.fail("this Keras operation is not supported; use a Keras layer for it")
 		}
 		return l, l.checkOperation()
 	}
@@ -182,14 +194,14 @@ func (p *parser) layer(entry object, around string) (*layer, error) {
 	}
 	l.kind = layerTypes[l.class]
 	if l.kind == nil {
-		return nil, l.fail("%s", unsupportedClass(l.class))
+		return l, l.fail("%s", unsupportedClass(l.class))
 	}
-	if err := l.checkOptions(); err != nil {
-		return nil, l.wrap(err)
+	if err := l.checkEachOption(p.refusals); err != nil {
+		return l, l.wrap(err)
 	}
 	if l.kind.parts != nil {
 		if err := l.kind.parts(p, l); err != nil {
-			return nil, l.wrap(err)
+			return l, l.wrap(err)
 		}
 	}
 	return l, nil
@@ -251,7 +263,7 @@ func unsupportedClass(class string) string {
 	case strings.Contains(class, ">"):
 		return "a custom class is not supported; build the model from Keras' own layers"
 	}
-	return "this class is not supported"
+	return "this class is not supported; build the model from Keras' own layers that are"
 }
 
 // containsWord reports whether word is one of those in a list parted by spaces.

@@ -3,6 +3,7 @@ package keras
 import (
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // fixedOption is an option that may stand in a config with some values only.
@@ -19,21 +20,36 @@ const freeOptions = "name trainable batch_input_shape batch_shape input_dtype " 
 
 // checkOptions compares the keys of the layer's config with those its class
 // may have.
-func (l *layer) checkOptions() error {
+func (l *layer) checkOptions() error { return l.checkEachOption(nil) }
+
+// checkEachOption is checkOptions that notes all options that are refused, not
+// only the first, which is the error.
+func (l *layer) checkEachOption(r *refusals) error {
+	var first error
 	for _, k := range sortedKeys(l.config) {
-		switch {
-		case k == "dtype":
-			if _, err := dtypePolicy(l.config[k]); err != nil {
-				return err
-			}
-		case containsWord(freeOptions, k), containsWord(l.kind.ignores, k), containsWord(l.kind.reads, k):
-		default:
-			if err := l.checkFixed(k); err != nil {
-				return err
-			}
+		err := l.checkOption(k)
+		if err != nil && first == nil {
+			first = err
+		} else if err != nil {
+			r.add(l.wrap(err))
 		}
 	}
-	return nil
+	return first
+}
+
+func (l *layer) checkOption(k string) error {
+	switch {
+	case k == "dtype" && l.takesText() && asString(l.config[k]) == "string":
+		return nil
+	case k == "dtype":
+		_, err := dtypePolicy(l.config[k])
+		return err
+	case l.kind.isFixed(k):
+		return l.checkFixed(k)
+	case containsWord(freeOptions, k), containsWord(l.kind.ignores, k), containsWord(l.kind.reads, k):
+		return nil
+	}
+	return l.checkFixed(k)
 }
 
 func (l *layer) checkFixed(key string) error {
@@ -42,11 +58,22 @@ func (l *layer) checkFixed(key string) error {
 			continue
 		}
 		if !f.allows(l.config[key]) {
-			return fmt.Errorf("%s=%.60s is not supported; %s", key, jsonText(l.config[key]), f.advice)
+			return fmt.Errorf("%s=%.60s is not supported; %s", key, shownOption(l.config[key]), f.advice)
 		}
 		return nil
 	}
 	return fmt.Errorf("unknown option %q (%.60s), which might change the outputs", key, jsonText(l.config[key]))
+}
+
+// shownOption is an option as messages have it: a function by its name.
+func shownOption(v any) string {
+	if name := asString(asObject(v)["config"]); name != "" {
+		return strconv.Quote(name)
+	}
+	if s, ok := v.(string); ok {
+		return strconv.Quote(s) // without the escapes for HTML
+	}
+	return jsonText(v)
 }
 
 func (f *fixedOption) allows(v any) bool {
@@ -153,4 +180,9 @@ func readShape(v any) ([]int, bool) {
 		shape = append(shape, d)
 	}
 	return shape, true
+}
+
+// isFixed reports whether only some values of an option are supported.
+func (k *layerType) isFixed(key string) bool {
+	return slices.ContainsFunc(k.fixed, func(f fixedOption) bool { return f.key == key })
 }

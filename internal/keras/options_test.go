@@ -51,7 +51,7 @@ func TestUnsupportedOptionsAreRefused(t *testing.T) {
 		{"InputLayer", `"batch_input_shape":[null,3],"ragged":true`, `ragged=true is not supported`},
 		{"Lambda", `"function":["abc",null,null]`, `holds Python code`},
 		{"mine>Layer", ``, `a custom class is not supported`},
-		{"SomethingNew", ``, `layer "x_somethingnew" (SomethingNew): this class is not supported`},
+		{"SomethingNew", ``, `layer "x_somethingnew" (SomethingNew): this class is not supported; build the model from Keras' own layers`},
 		{"Bidirectional", `"layer":{"class_name":"Dense","config":{"name":"d","units":2}}`, `a Dense as its`},
 		{"Bidirectional", ``, `no config of the wrapped layer`},
 	} {

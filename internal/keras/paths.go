@@ -62,6 +62,7 @@ func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) er
 	if l.inner != nil {
 		return w.loadPaths(l.inner, v, path, strict)
 	}
+	l.group = path
 	slots, err := l.slots(v)
 	if err != nil {
 		return err

@@ -53,7 +53,8 @@ var cleaners = map[string]cleaner{
 
 // steps returns the cleaners of the config, with the tokenizer's own lower case
 // as the last unless it can have no effect any more: lower case is idempotent
-// and none of the other steps makes a capital letter.
+// and none of the other steps makes a capital letter. What a TextVectorization
+// does to a text comes last in any case.
 func (c *Config) steps() []cleaner {
 	var steps []cleaner
 	for _, name := range c.Clean {
@@ -61,6 +62,12 @@ func (c *Config) steps() []cleaner {
 	}
 	if c.Lower && !slices.Contains(c.Clean, CleanLower) {
 		steps = append(steps, appendLower)
+	}
+	if c.Standardize == LowerOnly || c.Standardize == LowerAndStrip {
+		steps = append(steps, appendLowerASCII)
+	}
+	if c.Standardize == StripOnly || c.Standardize == LowerAndStrip {
+		steps = append(steps, appendWithoutPunctuation)
 	}
 	return steps
 }

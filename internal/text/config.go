@@ -13,7 +13,7 @@ import (
 // words. Its JSON form is the `tokenizer` entry of a model file; field names
 // are those of Keras where Keras has the thing.
 type Config struct {
-	Kind  string   // KindKeras or KindWordPiece
+	Kind  string   // KindKeras, KindWordPiece or KindVectorization
 	Clean []string // steps before the tokenizer, in order: the Clean constants
 
 	// Fields of a Keras Tokenizer, zero in other kinds.
@@ -21,7 +21,11 @@ type Config struct {
 	Filters   string // each of these code points is replaced by Split
 	Split     string // what separates words; not empty unless CharLevel
 	CharLevel bool   // every code point is a word; Filters and Split are not used
-	NumWords  int    // only ids below this are given; 0 = all
+	NumWords  int    // only ids below this are given; 0 = all; also of KindVectorization
+
+	// Fields of a TextVectorization, with Split and NumWords; zero in other kinds.
+	Standardize string // one of the constants, "" = none
+	Ngrams      []int  // widths, in the order of the output; nil = words alone
 
 	OOVToken   *string // the word whose id unknown words get; nil = unknown words are dropped
 	MaxLen     int     // length of a padded row; 0 = the model takes any length
@@ -33,6 +37,8 @@ type Config struct {
 const (
 	KindKeras     = "keras"     // Keras' Tokenizer: every word has one id
 	KindWordPiece = "wordpiece" // words are cut into pieces, each with an id
+
+	KindVectorization = "textvectorization" // Keras' TextVectorization layer
 )
 
 // Sides of a row, for Config.Padding and Config.Truncating.
@@ -70,8 +76,15 @@ func (c *Config) check() error {
 		if err := c.checkWordPiece(); err != nil {
 			return err
 		}
+	case KindVectorization:
+		if err := c.checkVectorization(); err != nil {
+			return err
+		}
 	default:
-		return fieldError("kind", strconv.Quote(c.Kind), strconv.Quote(KindKeras)+" or "+strconv.Quote(KindWordPiece))
+		return fieldError("kind", strconv.Quote(c.Kind), `"keras", "wordpiece" or "textvectorization"`)
+	}
+	if c.Kind != KindVectorization && (c.Standardize != "" || len(c.Ngrams) > 0) {
+		return fmt.Errorf("tokenizer: standardize and ngrams belong to kind \"textvectorization\", not to %q", c.Kind)
 	}
 	if c.MaxLen < 0 || c.MaxLen > maxLength {
 		return fieldError("maxlen", strconv.Itoa(c.MaxLen), fmt.Sprintf("a length up to %d, or 0 for any length", maxLength))
@@ -123,6 +136,11 @@ func (c *Config) limit(n int) int {
 // oovID returns the id that unknown words get, or -1 where they are dropped.
 func (c *Config) oovID(v *Vocab) (int, error) {
 	switch {
+	case c.Kind == KindVectorization:
+		if v.Len() < 2 || len(v.Word(0)) > 0 || string(v.Word(vectorizationOOV)) != *c.OOVToken {
+			return 0, fieldError("oov_token", strconv.Quote(*c.OOVToken), "the word with id 1, behind an empty one for padding")
+		}
+		return vectorizationOOV, nil
 	case c.OOVToken == nil:
 		return -1, nil
 	case *c.OOVToken == "":

@@ -5,7 +5,8 @@
 // ids of a text and Tokenizer.EncodePadded a row of fixed length, as
 // texts_to_sequences and pad_sequences would. The descriptions come from
 // ParseConfig and MapVocab (a model file), from ParseJSON and FromFields
-// (a Tokenizer saved by Keras) or from Fit (texts).
+// (a Tokenizer saved by Keras), from FromVocabulary (a TextVectorization layer)
+// or from Fit (texts).
 //
 // "As in Python" is CPython 3.11 with Unicode 14. Its tables are part of this
 // package, so a text has the same ids whichever Go release compiled it. CPython

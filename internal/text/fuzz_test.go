@@ -2,6 +2,7 @@ package text
 
 import (
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"testing"
 	"unicode/utf8"
@@ -29,7 +30,14 @@ func FuzzParseJSON(f *testing.F) {
 				t.Fatalf("%s became %s: %v", data, again, err)
 			}
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		c, v, err := ParseJSON(data)
+		runtime.ReadMemStats(&after)
+		// The highest id may be sparseIDs, with a word's header for each id below.
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(64<<20+4096*len(data)) {
+			t.Errorf("%d bytes allocated for a file of %d", n, len(data))
+		}
 		if err != nil {
 			return
 		}
@@ -62,6 +70,53 @@ func FuzzEncode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, tok := range all {
 			checkIDs(t, tok, text)
+		}
+	})
+}
+
+// FuzzVocabulary: whatever a file of words holds, it is a tokenizer or an error.
+func FuzzVocabulary(f *testing.F) {
+	f.Add([]byte("\n[UNK]\nthe\ncat"), "The cat's", byte(0))
+	f.Add([]byte("\r\n[UNK]\r\nthe cat\r\nt"), "the  cat ", byte(0xff))
+	f.Add([]byte("\n[UNK]\n[UNK]\na\n"), "[UNK] a", byte(7))
+	f.Fuzz(func(t *testing.T, content []byte, text string, options byte) {
+		c := VectorizationConfig("[UNK]")
+		c.Standardize = []string{LowerAndStrip, LowerOnly, StripOnly, ""}[options&3]
+		c.Split = []string{SplitWhitespace, SplitCharacter, "", SplitWhitespace}[options>>2&3]
+		if options&16 != 0 {
+			c.Ngrams = []int{int(options>>5) + 1, 1}
+		}
+		c.NumWords = int(options>>6) * 2
+		if !IsVocabulary(content) {
+			return
+		}
+		c, v, err := FromVocabulary(c, VocabularyLines(content))
+		if err != nil {
+			return
+		}
+		tok, err := New(c, v)
+		if err != nil {
+			t.Fatalf("a vocabulary that was read is refused: %v", err)
+		}
+		checkIDs(t, tok, text)
+		description, err := c.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseConfig(description)
+		if err != nil {
+			t.Fatalf("%s: %v", description, err)
+		}
+		trimmed, err := again.Trim(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		small, err := New(again, trimmed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := small.Encode(nil, text), tok.Encode(nil, text); !slices.Equal(got, want) {
+			t.Fatalf("ids %v, with the trimmed vocabulary %v", want, got)
 		}
 	})
 }

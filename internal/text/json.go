@@ -18,6 +18,8 @@ import (
 var (
 	commonFields = []string{"kind", "oov_token", "maxlen", "padding", "truncating"}
 	kerasFields  = []string{"lower", "filters", "split", "char_level", "num_words"}
+
+	vectorizationFields = []string{"standardize", "split", "ngrams", "num_words"}
 )
 
 // ParseConfig reads the JSON form of a Config. A field that is unknown, missing
@@ -38,6 +40,18 @@ func ParseConfig(data []byte) (Config, error) {
 			c.Padding, err = str(name, v)
 		case "truncating":
 			c.Truncating, err = str(name, v)
+		case "standardize":
+			if v.Kind != jsonscan.Null {
+				c.Standardize, err = str(name, v)
+			}
+		case "ngrams":
+			if v.Kind != jsonscan.Null {
+				c.Ngrams, err = integers(name, v)
+			}
+		case "split":
+			if v.Kind != jsonscan.Null { // check refuses the empty one in other kinds
+				c.Split, err = str(name, v)
+			}
 		default:
 			var known bool
 			if known, err = c.setField(name, v); !known {
@@ -50,8 +64,11 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, err
 	}
 	required := commonFields
-	if c.Kind == KindKeras {
+	switch c.Kind {
+	case KindKeras:
 		required = slices.Concat(commonFields, kerasFields)
+	case KindVectorization:
+		required = slices.Concat(commonFields, vectorizationFields)
 	}
 	for _, name := range required {
 		if !have[name] {
@@ -82,6 +99,12 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		out = strconv.AppendBool(append(out, `,"char_level":`...), c.CharLevel)
 		out = strconv.AppendInt(append(out, `,"num_words":`...), int64(c.NumWords), 10)
 	}
+	if c.Kind == KindVectorization {
+		out = appendOptional(append(out, `,"standardize":`...), c.Standardize)
+		out = appendOptional(append(out, `,"split":`...), c.Split)
+		out = appendIntegers(append(out, `,"ngrams":`...), c.Ngrams)
+		out = strconv.AppendInt(append(out, `,"num_words":`...), int64(c.NumWords), 10)
+	}
 	out = append(out, `,"oov_token":`...)
 	if c.OOVToken == nil {
 		out = append(out, "null"...)
@@ -92,6 +115,43 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	out = jsonscan.AppendQuoted(append(out, `,"padding":`...), c.Padding)
 	out = jsonscan.AppendQuoted(append(out, `,"truncating":`...), c.Truncating)
 	return append(out, '}'), nil
+}
+
+// appendOptional appends a JSON string, or null for an empty one.
+func appendOptional(out []byte, s string) []byte {
+	if s == "" {
+		return append(out, "null"...)
+	}
+	return jsonscan.AppendQuoted(out, s)
+}
+
+// appendIntegers appends a JSON array, or null for an empty one.
+func appendIntegers(out []byte, list []int) []byte {
+	if len(list) == 0 {
+		return append(out, "null"...)
+	}
+	for i, n := range list {
+		out = strconv.AppendInt(append(out, "[,"[min(i, 1)]), int64(n), 10)
+	}
+	return append(out, ']')
+}
+
+// integers reads an array of whole numbers.
+func integers(name string, v jsonscan.Value) ([]int, error) {
+	if v.Kind != jsonscan.Array {
+		return nil, fieldError(name, shown(v.Raw), "an array of whole numbers")
+	}
+	var list []int
+	s := jsonscan.New(v.Raw)
+	s.Array()
+	for s.Element() {
+		n, err := integer(name, s.Value())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, s.Err()
 }
 
 // members calls f with each member of the JSON object that the document is. A
@@ -282,4 +342,4 @@ func shown[T string | []byte](value T) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), unicode.IsControl), " ")
 }
 
-var errNotTokenizer = errors.New("tokenizer: neither Tokenizer.to_json() of Keras nor a word_index, an object of words and their ids")
+var errNotTokenizer = errors.New("tokenizer: neither Tokenizer.to_json() of Keras nor a word_index, an object of words and their ids, nor get_vocabulary() of a TextVectorization, an array of words")

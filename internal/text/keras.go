@@ -15,6 +15,8 @@ import (
 //     therefore is JSON inside a JSON string, and the "config" part of it alone;
 //   - word_index, an object of words and their ids. Then the Config is that of
 //     Tokenizer();
+//   - an array of words, get_vocabulary() of a TextVectorization with default
+//     options;
 //   - our own: "config" is the JSON form of a Config, "vocab" the words in the
 //     order of their ids.
 //
@@ -27,6 +29,13 @@ func ParseJSON(data []byte) (Config, Vocab, error) {
 	}
 	if err != nil {
 		return Config{}, Vocab{}, fmt.Errorf("tokenizer: %w", err)
+	}
+	if v.Kind == jsonscan.Array {
+		words, err := strs("vocabulary", v)
+		if err != nil {
+			return Config{}, Vocab{}, fmt.Errorf("%w: %w", errNotTokenizer, err)
+		}
+		return FromVocabulary(VectorizationConfig(unknownWord), words)
 	}
 	if v.Kind != jsonscan.Object {
 		return Config{}, Vocab{}, errNotTokenizer

@@ -14,7 +14,6 @@ type Tokenizer struct {
 	vocab  Vocab
 	steps  []cleaner
 	split  splitter
-	pieces bool  // KindWordPiece
 	limit  int32 // ids from here on are not given to words
 	oov    int32 // id of unknown words; -1 = they are dropped
 	maxID  int
@@ -38,7 +37,7 @@ func New(c Config, v Vocab) (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	t := &Tokenizer{config: c, vocab: v, steps: c.steps(), split: newSplitter(c), pieces: c.Kind == KindWordPiece, limit: int32(c.limit(v.Len())), oov: int32(oov)}
+	t := &Tokenizer{config: c, vocab: v, steps: c.steps(), split: newSplitter(c), limit: int32(c.limit(v.Len())), oov: int32(oov)}
 	t.maxID = max(int(t.limit)-1, 0)
 	for t.maxID > 0 && len(v.Word(t.maxID)) == 0 { // holes at the end
 		t.maxID--
@@ -97,9 +96,12 @@ func (t *Tokenizer) encode(dst []int32, s *scratch, text string, most int) []int
 	s.prepare(text, t.steps, t.split)
 	start := len(dst)
 	for _, w := range s.words {
-		if word := s.text[w.from:w.to]; t.pieces {
+		switch word := s.text[w.from:w.to]; t.config.Kind {
+		case KindWordPiece:
 			dst = t.appendPieces(dst, start, word)
-		} else {
+		case KindVectorization:
+			dst = t.appendVectorized(dst, word)
+		default:
 			dst = t.appendWord(dst, word)
 		}
 		if len(dst)-start >= most {

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ func tokenizers(t testing.TB) map[string]*Tokenizer {
 		}
 	}
 	all["wordpiece"] = newWordPieces(t)
+	maps.Copy(all, vectorizations(t))
 	return all
 }
 

@@ -19,6 +19,9 @@ func newSplitter(c Config) splitter {
 	if c.Kind == KindWordPiece {
 		return func(s *scratch) { splitAtBytes(s, &spaceOnly) }
 	}
+	if c.Kind == KindVectorization {
+		return splitVectorization(c)
+	}
 	if c.CharLevel {
 		return splitCharacters
 	}
