@@ -122,7 +122,7 @@ func (s Set) Product(c []float32, ldc int, a []float32, lda, rows int, b *Matrix
 	if rows < 1 || b.Rows < 1 || b.Cols < 1 {
 		panic(fmt.Sprintf("kernel: product of %d rows with a matrix of %d×%d", rows, b.Rows, b.Cols))
 	}
-	if ldc < width && rows > 1 || lda < b.Rows && rows > 1 ||
+	if ldc < width && rows > 1 || lda < 1 && rows > 1 ||
 		len(c) < (rows-1)*ldc+width || len(a) < (rows-1)*lda+b.Rows || len(start) < width || len(b.Data) < b.Rows*width {
 		panic("kernel: product: a slice is too short")
 	}
