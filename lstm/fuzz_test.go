@@ -61,16 +61,15 @@ func FuzzNew(f *testing.F) {
 		},
 		Inputs: []string{"x"}, Outputs: []string{"k"},
 	})
-	// Layers with the weights of the small network, whose Dense kernel and bias
-	// are also those of a convolution over one step.
+	// The weights of the small network are also those of convolutions.
 	conv := g
 	conv.Nodes = append([]Node(nil), g.Nodes[:2]...)
 	dense := g.Nodes[len(g.Nodes)-1]
 	conv.Nodes = append(conv.Nodes,
 		Node{Name: "v", Op: OpInput, Shape: []int{-1, params[dense.Params[0]].Shape[0]}},
 		Node{Name: "c", Op: OpConv1D, Inputs: []string{"v"}, Params: dense.Params, Units: dense.Units, Size: 1, Stride: 1, Dilation: 1, Padding: Causal},
-		Node{Name: "w", Op: OpDepthwiseConv1D, Inputs: []string{"v"}, Params: dense.Params[:1], Size: params[dense.Params[0]].Shape[0], Stride: 2, Dilation: 1, Padding: Same})
-	conv.Inputs, conv.Outputs = append(conv.Inputs, "v"), []string{"c"}
+		Node{Name: "w", Op: OpDepthwiseConv1D, Inputs: []string{"v"}, Params: []string{"lstm/recurrent"}, Size: 4, Stride: 2, Dilation: 1, Padding: Same})
+	conv.Inputs, conv.Outputs = append(conv.Inputs, "v"), []string{"c", "w"}
 	add(conv)
 
 	f.Fuzz(func(t *testing.T, data []byte, form uint8) {

@@ -45,6 +45,7 @@ var layerTypes = map[string]*layerType{}
 func init() {
 	for _, table := range []map[string]*layerType{
 		coreLayers, identityLayers, recurrentLayers, wrapperLayers, poolingLayers, mergingLayers,
+		advancedLayers, convolutionLayers, reshapingLayers, normalizationLayers,
 	} {
 		for _, class := range slices.Sorted(maps.Keys(table)) {
 			if layerTypes[class] != nil {

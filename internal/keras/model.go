@@ -152,6 +152,7 @@ func (f *file) convert() (*Model, error) {
 		return nil, err
 	}
 	b := newBuilder(f.version)
+	b.backend = f.backend
 	in, err := b.modelInputs(n)
 	if err != nil {
 		return nil, err
