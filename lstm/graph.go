@@ -154,6 +154,6 @@ const (
 
 	// Like Softmax over Axis of an Activation node; in no other node.
 	LogSoftmax Activation = "log_softmax" // log of Softmax
-	Sparsemax  Activation = "sparsemax"   // the nearest point whose elements are >= 0 and sum up to 1
+	Sparsemax  Activation = "sparsemax"   // max(x - τ, 0) with the τ of Keras' function of this name
 	GLU        Activation = "glu"         // the first half of the elements times the sigmoid of the second
 )

@@ -37,13 +37,18 @@ func logarithm(v float64) float64 {
 	return float64(float64(e-1)*math.Ln2) + log1p(2*m-1)
 }
 
-// sparsemax sets x_i to max(x_i - τ, 0), where τ makes the sum 1: with the k
-// largest elements above it, τ = (their sum - 1) / k.
+// sparsemax sets x_i to max(x_i - τ, 0). With z the elements in descending
+// order, s_j = z_1 + ... + z_j, and k the number of j with z_j > (s_j - 1) / j,
 //
-// Martins and Astudillo 2016, "From Softmax to Sparsemax".
+//	τ = (s_1 + ... + s_k - 1) / k
+//
+// Keras computes it so, with every backend. The function of that name (Martins
+// and Astudillo 2016, "From Softmax to Sparsemax") has s_k for the sum of the
+// s_j, and elements that add up to 1; for k = 1 both are the same. Which j count
+// is decided with roundings to float32, as there: the result jumps with k.
 func sparsemax(x, sorted []float64) {
 	for _, v := range x {
-		if v-v != 0 { // NaN or infinite: no point is nearest
+		if v-v != 0 { // NaN or infinite
 			for i := range x {
 				x[i] = math.NaN()
 			}
@@ -52,16 +57,17 @@ func sparsemax(x, sorted []float64) {
 	}
 	copy(sorted, x)
 	slices.Sort(sorted)
-	sum, tau := 0.0, 0.0
-	for k := 1; k <= len(x); k++ {
-		v := sorted[len(x)-k]
-		sum += v
-		t := (sum - 1) / float64(k)
-		if v <= t {
-			break
+	var s float32
+	sum, k := 0.0, 0.0
+	for j := range x {
+		z := float32(sorted[len(x)-1-j])
+		s += z
+		if z-float32((s-1)/float32(j+1)) > 0 {
+			sum += float64(s)
+			k++
 		}
-		tau = t
 	}
+	tau := (sum - 1) / k
 	for i, v := range x {
 		x[i] = max(v-tau, 0)
 	}

@@ -265,20 +265,18 @@ func refLane(f Activation, x []float64) []float64 {
 			y[i] = x[i] / (1 + math.Exp(-x[len(y)+i]))
 		}
 	case Sparsemax:
-		low, high := slices.Min(x)-1, slices.Max(x) // bisect for the threshold
-		for range 200 {
-			tau, sum := (low+high)/2, 0.0
-			for _, v := range x {
-				sum += math.Max(v-tau, 0)
-			}
-			if sum > 1 {
-				low = tau
-			} else {
-				high = tau
+		z := slices.Clone(x)
+		slices.Sort(z)
+		slices.Reverse(z)
+		s, sums, k := 0.0, 0.0, 0.0
+		for j, v := range z {
+			s += v
+			if v > (s-1)/float64(j+1) {
+				sums, k = sums+s, k+1
 			}
 		}
 		for i, v := range x {
-			y[i] = math.Max(v-low, 0)
+			y[i] = math.Max(v-(sums-1)/k, 0)
 		}
 	}
 	return y

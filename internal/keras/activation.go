@@ -117,12 +117,29 @@ func (b *builder) namedFunction(key, name string) (lstm.Activation, error) {
 	return "", fmt.Errorf("%s=%q is not supported", key, name)
 }
 
+// activationClasses are the layers that may be an activation.
+const activationClasses = "Activation ReLU LeakyReLU ELU ThresholdedReLU Softmax"
+
+// checkActivation refuses an activation that is a layer of another class before
+// the weights are read, some of which may be its own.
+func (l *layer) checkActivation() error {
+	o := asObject(l.config["activation"])
+	if class := asString(o["class_name"]); o != nil && class != "function" && !containsWord(activationClasses, class) {
+		return objectError("activation", o)
+	}
+	return nil
+}
+
+func objectError(key string, o object) error {
+	return fmt.Errorf("%s is an object (%.80s), which is not supported; name the activation with a string", key, jsonText(first(o["class_name"], o)))
+}
+
 // functionObject reads an activation written as an object: a layer of Keras'
 // own, or a function by its name, which Keras looks up among its own too.
 func (b *builder) functionObject(key string, o object) (function, error) {
 	class := asString(o["class_name"])
-	switch class {
-	case "function":
+	switch {
+	case class == "function":
 		module, registered := asString(o["module"]), asString(o["registered_name"])
 		name := asString(o["config"])
 		if name == "softmax_v2" { // what TensorFlow calls tf.nn.softmax
@@ -132,7 +149,7 @@ func (b *builder) functionObject(key string, o object) (function, error) {
 			f, err := b.namedFunction(key, name)
 			return function{name: f}, err
 		}
-	case "Activation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Softmax":
+	case containsWord(activationClasses, class):
 		l := &layer{class: class, config: asObject(o["config"]), entry: o, kind: layerTypes[class]}
 		if err := l.checkOrigin(); err != nil {
 			return function{}, fmt.Errorf("%s: %w", key, err)
@@ -146,7 +163,7 @@ func (b *builder) functionObject(key string, o object) (function, error) {
 		}
 		return f, nil
 	}
-	return function{}, fmt.Errorf("%s is an object (%.80s), which is not supported; name the activation with a string", key, jsonText(first(o["class_name"], o)))
+	return function{}, objectError(key, o)
 }
 
 // activation is function for where settings have no place.

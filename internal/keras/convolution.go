@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"fmt"
 
 	"coldstream/lstm"
@@ -11,11 +12,11 @@ const convolutionIgnores = weightOptions + " input_dim input_length " +
 	"depthwise_initializer depthwise_regularizer depthwise_constraint " +
 	"pointwise_initializer pointwise_regularizer pointwise_constraint"
 
-const convolutionReads = "kernel_size strides padding data_format dilation_rate activation use_bias"
+const convolutionReads = "kernel_size strides data_format dilation_rate activation use_bias"
 
 var (
 	convolution = &layerType{
-		reads:   convolutionReads + " filters groups",
+		reads:   convolutionReads + " padding filters groups",
 		ignores: convolutionIgnores,
 		fixed:   []fixedOption{noQuantization},
 		mask:    dropMask,
@@ -23,7 +24,7 @@ var (
 		call:    callConvolution,
 	}
 	separable = &layerType{
-		reads:   convolutionReads + " filters depth_multiplier",
+		reads:   convolutionReads + " padding filters depth_multiplier",
 		ignores: convolutionIgnores,
 		fixed:   []fixedOption{{"groups", `[1]`, "use groups=1"}, noQuantization},
 		mask:    dropMask,
@@ -62,7 +63,7 @@ func convolutionSlots(kernels ...string) func(*layer, version) ([]slot, error) {
 		if o.bool("use_bias", true) {
 			s = append(s, slot{name: "bias"})
 		}
-		return s, o.err
+		return s, cmp.Or(o.err, l.checkActivation())
 	}
 }
 
@@ -95,6 +96,15 @@ func (b *builder) convolutionCall(l *layer, in []value) (c convolutionCall, err 
 	return c, err
 }
 
+// checkBias refuses the one case in which Keras 3 takes steps for features: its
+// sum with a bias looks for an axis as long as the bias, the last one first.
+func (c *convolutionCall) checkBias(b *builder, l *layer, features int) error {
+	if b.version.keras3() && c.channelsFirst && c.bias && c.steps == features {
+		return l.fail(`data_format="channels_first" with a bias and as many steps as features (%d) is not supported: Keras 3 adds the bias to the steps there; use use_bias=False`, features)
+	}
+	return nil
+}
+
 // node returns the node of a convolution, without what is special to it.
 func (c *convolutionCall) node(op lstm.Op, params []string) lstm.Node {
 	return lstm.Node{
@@ -106,6 +116,9 @@ func (c *convolutionCall) node(op lstm.Op, params []string) lstm.Node {
 // end applies what of the activation is left to y. Keras applies it to the
 // features behind the steps or in front of them, as they are there.
 func (b *builder) end(l *layer, y value, c *convolutionCall) ([]value, error) {
+	if err := c.checkBias(b, l, y.shape[1]); err != nil {
+		return nil, err
+	}
 	if c.channelsFirst {
 		return single(b.activate(l, b.swap(l, y), c.function))
 	}

@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -101,7 +102,7 @@ func denseSlots(l *layer, _ version) ([]slot, error) {
 	if o.bool("use_bias", true) {
 		s = append(s, slot{name: "bias"})
 	}
-	return s, o.err
+	return s, cmp.Or(o.err, l.checkActivation())
 }
 
 func callDense(b *builder, l *layer, in []value) ([]value, error) {

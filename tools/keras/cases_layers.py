@@ -126,9 +126,10 @@ def add(g):
              lambda: L.AveragePooling1D(2, strides=1), lambda: L.Bidirectional(L.GRU(3)), steps=None)
     over_ids("conv1d_stack", lambda: L.Conv1D(8, 3, padding="causal", dilation_rate=1, activation="elu"), lambda: L.BatchNormalization(),
              lambda: L.Conv1D(8, 3, padding="causal", dilation_rate=2, activation="swish"), lambda: L.GlobalAveragePooling1D(), lambda: L.Dense(2))
-    branches("conv1d_channels_first", lambda: [L.Conv1D(6, 2, groups=2, data_format="channels_first", padding=p, strides=s, activation=a)
-                                              for p, s, a in (("valid", 1, "relu"), ("same", 2, None), ("same", 1, "softmax"))], steps=4, features=7,
+    branches("conv1d_channels_first", lambda: [L.Conv1D(8, 2, groups=2, data_format="channels_first", padding=p, strides=s, activation=a)
+                                              for p, s, a in (("valid", 1, "relu"), ("same", 2, None), ("same", 1, "softmax"), ("causal", 1, "gelu"))], steps=4, features=7,
              rows=lambda: g.plain_rows(4, 7))
+    variant("refused_bias_beside_steps", lambda: values(L.Conv1D(6, 2, data_format="channels_first"), steps=4, features=7), only=3, refused="Keras 3 adds the bias to the steps")
     if KERAS3:
         branches("separable_channels_first", lambda: [
             L.SeparableConv1D(5, 3, padding="same", data_format="channels_first", activation="softmax"), L.DepthwiseConv1D(2, strides=2, depth_multiplier=2, data_format="channels_first"),
@@ -197,7 +198,7 @@ def add(g):
                                                L.LayerNormalization(axis=1, rms_scaling=True, scale=False)], rows=lambda: g.plain_rows(STEPS, FEATURES), amplifies=True)
         over_ids("rms_normalization_drops_mask", lambda: L.RMSNormalization(), lambda: L.LSTM(3), amplifies=True)
         over_ids("group_normalization_keeps_mask", lambda: L.GroupNormalization(5), lambda: L.LSTM(3), amplifies=True)
-        variant("refused_lora", lambda: lora(values(L.Conv1D(4, 2))), refused="lora_rank")
+        variant("refused_lora", lambda: lora(values(L.Conv1D(4, 2))), refused="lora_")
 
     # A text model with everything -------------------------------------------
 
