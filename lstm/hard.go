@@ -1,7 +1,7 @@
 package lstm
 
-// Functions of straight pieces (and one parabola). NaN stays NaN: it fails
-// every comparison.
+// Functions of straight pieces (and one parabola). NaN, which fails every
+// comparison, stays NaN but where Keras makes 0 of it.
 
 // limit returns x within [low, high].
 func limit(x, low, high float32) float32 {
@@ -34,10 +34,10 @@ func hardSiLU(x float32) float32 {
 const shrink = 0.5
 
 func hardShrink(x float32) float32 {
-	if -shrink <= x && x <= shrink {
-		return 0
+	if x > shrink || x < -shrink {
+		return x
 	}
-	return x
+	return 0
 }
 
 func softShrink(x float32) float32 {
@@ -46,8 +46,6 @@ func softShrink(x float32) float32 {
 		return x - shrink
 	case x < -shrink:
 		return x + shrink
-	case x != x:
-		return x
 	}
 	return 0
 }

@@ -305,13 +305,13 @@ func refCurve(f Activation, x float64) (float64, bool) {
 	case HardTanh:
 		return clip(x, -1, 1), true
 	case HardShrink:
-		if math.Abs(x) <= .5 {
-			return 0, true
+		if math.Abs(x) > .5 {
+			return x, true
 		}
-		return x, true
+		return 0, true
 	case SoftShrink:
 		if math.IsNaN(x) {
-			return x, true
+			return 0, true
 		}
 		return math.Copysign(math.Max(math.Abs(x)-.5, 0), x), true
 	case TanhShrink:
