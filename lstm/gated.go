@@ -34,7 +34,7 @@ func mish(x float32) float32 {
 // gelu is x Φ(x) = x erfc(-x / √2) / 2.
 func gelu(x float32) float32 {
 	v := float64(x)
-	z := math.Abs(v) * (1 / math.Sqrt2)
+	z := float64(math.Abs(v) * (1 / math.Sqrt2))
 	tail := erfc(z) / 2
 	if v > 0 {
 		tail = 1 - tail

@@ -170,7 +170,7 @@ func (n *network) layer(x string, count, dim int, variable bool) (string, int, i
 		affine(size)
 		variance := n.weight(1, size)
 		for i, v := range n.params[variance].Data {
-			n.params[variance].Data[i] = v*v + .5
+			n.params[variance].Data[i] = float32(v*v) + .5
 		}
 		norm.Params = append(norm.Params, n.weight(.5, size), variance)
 		return one(norm), count, dim
