@@ -227,7 +227,7 @@ func TestLayersAgreeWithReference(t *testing.T) {
 		t.Run("kernels="+kernels, func(t *testing.T) {
 			worst := 0.0
 			seen := map[Op]bool{}
-			for seed := range uint64(networks(t)) {
+			for seed := range uint64(300) {
 				n, T := layerNetwork(seed)
 				for _, node := range n.Nodes {
 					seen[node.Op] = true

@@ -1,6 +1,56 @@
 """Cases for goldens.py: layers that treat steps and features without recurrence
 or attention."""
 
+import json
+
+import h5py
+
+KERAS1 = {
+    "Dense": {"units": "output_dim", "activation": "activation", "use_bias": "bias"},
+    "Conv1D": {"filters": "nb_filter", "kernel_size": "filter_length", "padding": "border_mode", "strides": "subsample_length", "activation": "activation", "use_bias": "bias"},
+    "MaxPooling1D": {"pool_size": "pool_length", "strides": "stride", "padding": "border_mode"},
+    "AveragePooling1D": {"pool_size": "pool_length", "strides": "stride", "padding": "border_mode"},
+    "UpSampling1D": {"size": "length"},
+    "ZeroPadding1D": {"padding": "padding"},
+    "Cropping1D": {"cropping": "cropping"},
+    "BatchNormalization": {"epsilon": "epsilon", "axis": "axis", "momentum": "momentum"},
+    "LeakyReLU": {"alpha": "alpha"},
+    "Flatten": {},
+}
+
+
+def as_keras1(model, folder):
+    """Writes a Sequential model as Keras 1 did, by its source: configs of its
+    names, and kernels of Conv1D with an axis for the height of an image."""
+    model.save(folder / "model.h5")
+    with h5py.File(folder / "model.h5", "r+") as f:
+        layers = []
+        for layer in json.loads(f.attrs["model_config"])["config"]["layers"]:
+            name, config = layer["class_name"], layer["config"]
+            if name == "InputLayer":
+                shape = config["batch_input_shape"]
+                continue
+            new = {"name": config["name"], "trainable": True}
+            for k, v in KERAS1[name].items():
+                single = isinstance(config[k], list) and len(config[k]) == 1
+                new[v] = config[k][0] if single else config[k]
+            if not layers:
+                new.update(batch_input_shape=shape, input_dtype="float32")
+            if name == "Conv1D":
+                name = "Convolution1D"
+                new.update(init="glorot_uniform", W_regularizer=None, b_regularizer=None, W_constraint=None, b_constraint=None, activity_regularizer=None, input_dim=None, input_length=None)
+                group = f[f"model_weights/{config['name']}/{config['name']}"]
+                kernel = group["kernel:0"][:]
+                del group["kernel:0"]
+                group["kernel:0"] = kernel[:, None]
+            if name == "BatchNormalization":
+                new.update(mode=0, gamma_init="one", beta_init="zero", gamma_regularizer=None, beta_regularizer=None)
+            layers.append({"class_name": name, "config": new})
+        config = json.dumps({"class_name": "Sequential", "config": layers})
+        for attrs in (f.attrs, f["model_weights"].attrs):
+            attrs["keras_version"] = "1.2.2"
+        f.attrs["model_config"] = config
+
 
 def add(g):
     """Registers the cases with goldens.py, the module g."""
@@ -135,6 +185,11 @@ def add(g):
             L.SeparableConv1D(5, 3, padding="same", data_format="channels_first", activation="softmax"), L.DepthwiseConv1D(2, strides=2, depth_multiplier=2, data_format="channels_first"),
             L.ZeroPadding1D((2, 1), data_format="channels_first"), L.ZeroPadding1D(1)])
     over_values("conv1d_frozen_between", lambda: L.Conv1D(4, 2, trainable=False), lambda: L.BatchNormalization(trainable=False), lambda: L.Conv1D(3, 2), formats=("h5", "keras", "weights"))
+
+    if not KERAS3:
+        over_values("keras1_convolutions", lambda: L.Conv1D(6, 3, padding="same", activation="relu"), lambda: L.BatchNormalization(), lambda: L.MaxPooling1D(2), lambda: L.LeakyReLU(.2), lambda: L.UpSampling1D(3),
+                    lambda: L.ZeroPadding1D(2), lambda: L.Conv1D(5, 2, strides=2, use_bias=False), lambda: L.AveragePooling1D(3, 2, padding="same"), lambda: L.Cropping1D((1, 0)), lambda: L.Flatten(), lambda: L.Dense(3),
+                    formats=(as_keras1,))
 
     # Pools ------------------------------------------------------------------
 

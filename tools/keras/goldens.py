@@ -646,7 +646,9 @@ def outputs(model, inputs):
 
 def save(model, form, folder):
     """Writes the files of one form and returns them by name."""
-    if form == "h5":
+    if callable(form):
+        form(model, folder)
+    elif form == "h5":
         model.save(folder / "model.h5")
     elif form == "keras":
         model.save(folder / "model.keras")
