@@ -255,6 +255,17 @@ def add(g):
         over_ids("group_normalization_keeps_mask", lambda: L.GroupNormalization(5), lambda: L.LSTM(3), amplifies=True)
         variant("refused_lora", lambda: lora(values(L.Conv1D(4, 2))), refused="lora_")
 
+    @case(amplifies=True)
+    def masks_through_functional():
+        """Keras 3 hands layers that take a mask one made of operations."""
+        i, e = g.masked()
+        x = L.BatchNormalization()(e)
+        x = L.PReLU(shared_axes=[1])(x)
+        x = L.Activation("gelu")(L.LSTM(4, return_sequences=True)(x))
+        x = L.UnitNormalization()(L.BatchNormalization(axis=-1)(x))
+        y = L.LayerNormalization()(L.LeakyReLU()(x))
+        return keras.Model(i, [L.GRU(3)(x), L.GRU(2)(y), L.GlobalMaxPooling1D(keepdims=True)(y), L.LSTM(2)(L.Conv1D(3, 2)(y))])
+
     # A text model with everything -------------------------------------------
 
     @case(amplifies=True)

@@ -26,6 +26,8 @@ case.json:
               float64 is away from Keras' float32
     refused   the case must be refused with an error that contains this text
 
+Cases by subject stand in files of their own (cases_layers.py).
+
 --only TEXT remakes just the cases whose name contains it and keeps the others.
 """
 import argparse
