@@ -113,7 +113,8 @@ type productArgs struct {
 //
 //	c[i][j] = start[j] + a[i][0] b[0][j] + a[i][1] b[1][j] + ...
 //
-// A is [rows][b.Rows] with rows lda apart; C is [rows][b.Cols] with rows ldc
+// A is [rows][b.Rows] with rows lda apart, which overlap where lda is less than
+// b.Rows, as the windows of a convolution do; C is [rows][b.Cols] with rows ldc
 // apart; start has b.Cols elements. C and start have Width(b.Cols) elements in
 // each row, those behind b.Cols are padding: read without effect, written
 // without meaning. Product panics if a slice is too short.
