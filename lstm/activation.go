@@ -1,5 +1,10 @@
 package lstm
 
+import (
+	"errors"
+	"fmt"
+)
+
 func init() {
 	register(OpActivation, operation{
 		minInputs: 1, maxInputs: 1, fields: "activation axis",
@@ -7,15 +12,16 @@ func init() {
 	})
 }
 
-// activation applies a function to every element, or softmax along one axis.
+// activation applies a function to every element, or softmax or one of lanes
+// along one axis.
 type activation struct {
 	function Activation
-	axis     int // of softmax
+	axis     int // of softmax and lanes
 }
 
 func newActivation(s *spec) (layer, error) {
 	l := &activation{function: s.Activation}
-	if l.function != Softmax {
+	if l.function != Softmax && lanes[l.function] == nil {
 		return l, s.elementwise("activation", l.function)
 	}
 	var err error
@@ -23,28 +29,71 @@ func newActivation(s *spec) (layer, error) {
 	return l, err
 }
 
-func (l *activation) shape(dst []int, in [][]int) ([]int, error) { return append(dst, in[0]...), nil }
+func (l *activation) shape(dst []int, in [][]int) ([]int, error) {
+	dst = append(dst, in[0]...)
+	if l.function != GLU {
+		return dst, nil
+	}
+	d := &dst[l.axis]
+	if *d < 0 {
+		return nil, errors.New("the size of the axis must be known: glu halves it")
+	}
+	if *d%2 != 0 {
+		return nil, fmt.Errorf("axis %d has the size %d, which glu cannot halve", l.axis, *d)
+	}
+	*d /= 2
+	return dst, nil
+}
 
-func (l *activation) bind() runner { return l }
+func (l *activation) bind() runner { return &activationRunner{activation: l} }
 
-func (l *activation) run(out *value, in []*value, _ *value) {
+type activationRunner struct {
+	*activation
+	lane, sorted []float64 // [size of the axis]
+}
+
+func (l *activationRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
-	copy(y, in[0].f)
-	if l.function != Softmax {
+	f := lanes[l.function]
+	if l.function != Softmax && f == nil {
+		copy(y, in[0].f)
 		l.function.apply(y)
 		out.copyPadding(in[0])
 		return
 	}
-	n, stride := out.shape[l.axis], 1
+	n, stride := in[0].shape[l.axis], 1
 	for _, d := range out.shape[l.axis+1:] {
 		stride *= d
 	}
-	for block := 0; block < len(y); block += n * stride {
-		for i := range stride {
-			softmax(y[block+i:], n, stride)
+	if f == nil {
+		copy(y, in[0].f)
+		for block := 0; block < len(y); block += n * stride {
+			for i := range stride {
+				softmax(y[block+i:], n, stride)
+			}
 		}
+	} else {
+		l.apply(f, y, out.shape[l.axis], in[0].f, n, stride)
 	}
 	if l.axis > 0 {
 		out.copyPadding(in[0])
+	}
+}
+
+// apply sets y to f of each lane of x: n elements that are stride apart, of
+// which the first m are kept.
+func (l *activationRunner) apply(f func(x, sorted []float64), y []float32, m int, x []float32, n, stride int) {
+	l.lane, l.sorted = grow(l.lane, n), grow(l.sorted, n)
+	for block := range len(x) / (n * stride) {
+		from, to := x[block*n*stride:], y[block*m*stride:]
+		for i := range stride {
+			for k := range n {
+				l.lane[k] = float64(from[i+k*stride])
+			}
+			f(l.lane, l.sorted)
+			for k := range m {
+				to[i+k*stride] = float32(l.lane[k])
+			}
+		}
 	}
 }

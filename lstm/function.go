@@ -180,7 +180,7 @@ func (f Activation) apply(x []float32) {
 }
 
 // elementwise holds the activations that need no other element: all but
-// Softmax.
+// Softmax and lanes.
 var elementwise = map[Activation]func(float32) float32{
 	Linear:            func(x float32) float32 { return x },
 	Sigmoid:           sigmoid,
@@ -193,6 +193,20 @@ var elementwise = map[Activation]func(float32) float32{
 	ELU:               elu,
 	SELU:              selu,
 	Exponential:       exponential,
+	ReLU6:             relu6,
+	LeakyReLU:         leakyReLU,
+	SiLU:              silu,
+	HardSiLU:          hardSiLU,
+	GELU:              gelu,
+	Mish:              mish,
+	HardTanh:          hardTanh,
+	HardShrink:        hardShrink,
+	SoftShrink:        softShrink,
+	TanhShrink:        tanhShrink,
+	SquarePlus:        squarePlus,
+	SparsePlus:        sparsePlus,
+	SparseSigmoid:     sparseSigmoid,
+	LogSigmoid:        logSigmoid,
 }
 
 // softmax replaces the n elements x[0], x[stride], ... by

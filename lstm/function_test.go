@@ -96,7 +96,7 @@ func TestFunctionsExhaustive(t *testing.T) {
 }
 
 // TestFunctionsAtTheEdges has the values of Keras 2.15 (TensorFlow 2.15 on a
-// CPU).
+// CPU), from ReLU6 on those of Keras 3.15.
 func TestFunctionsAtTheEdges(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	zero := float32(math.Copysign(0, -1))
@@ -112,6 +112,20 @@ func TestFunctionsAtTheEdges(t *testing.T) {
 		ELU:               {nan, inf, -1, zero},
 		SELU:              {nan, inf, -seluScale * seluAlpha, zero},
 		Exponential:       {nan, inf, 0, 1},
+		ReLU6:             {nan, 6, 0, zero},
+		LeakyReLU:         {nan, inf, -inf, zero},
+		SiLU:              {nan, inf, nan, zero},
+		HardSiLU:          {nan, inf, nan, zero},
+		GELU:              {nan, inf, nan, zero},
+		Mish:              {nan, inf, nan, zero},
+		HardTanh:          {nan, 1, -1, zero},
+		HardShrink:        {0, inf, -inf, 0},
+		SoftShrink:        {0, inf, -inf, 0},
+		TanhShrink:        {nan, inf, -inf, zero}, // Keras: 0
+		SquarePlus:        {nan, inf, 0, 1},       // Keras: NaN for -Inf
+		SparsePlus:        {nan, inf, 0, .25},
+		SparseSigmoid:     {nan, 1, 0, .5},
+		LogSigmoid:        {nan, zero, -inf, -math.Ln2},
 	} {
 		x := []float32{nan, inf, -inf, zero}
 		f.apply(x)

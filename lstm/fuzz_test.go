@@ -40,6 +40,37 @@ func FuzzNew(f *testing.F) {
 		},
 		Inputs: []string{"x"}, Outputs: []string{"p", "s"},
 	})
+	for seed := range uint64(40) { // the shapes of other layers; few of their weights fit
+		n, _ := layerNetwork(seed)
+		add(n.Graph)
+	}
+	add(Graph{
+		Nodes: []Node{
+			{Name: "x", Op: OpInput, Shape: []int{-1, 4}},
+			{Name: "a", Op: OpMaxPool, Inputs: []string{"x"}, Size: 2, Stride: 1, Padding: Same},
+			{Name: "b", Op: OpRepeat, Inputs: []string{"a"}, Size: 3},
+			{Name: "c", Op: OpPad, Inputs: []string{"b"}, Before: 1, After: 2},
+			{Name: "d", Op: OpCrop, Inputs: []string{"c"}, Before: 2},
+			{Name: "e", Op: OpLayerNorm, Inputs: []string{"d"}, Axes: []int{1}, Epsilon: 1e-3},
+			{Name: "f", Op: OpReLU, Inputs: []string{"e"}, Alpha: .5, Threshold: 1, MaxValue: 2},
+			{Name: "g", Op: OpActivation, Inputs: []string{"f"}, Activation: GLU, Axis: 1},
+			{Name: "h", Op: OpPermute, Inputs: []string{"g"}, Axes: []int{1, 0}},
+			{Name: "i", Op: OpReshape, Inputs: []string{"h"}, Shape: []int{-1, 2}},
+			{Name: "j", Op: OpGroupNorm, Inputs: []string{"i"}, Axis: -1, Groups: 2},
+			{Name: "k", Op: OpUnitNorm, Inputs: []string{"j"}, Axes: []int{0}, Epsilon: 1e-6},
+		},
+		Inputs: []string{"x"}, Outputs: []string{"k"},
+	})
+	// The weights of the small network are also those of convolutions.
+	conv := g
+	conv.Nodes = append([]Node(nil), g.Nodes[:2]...)
+	dense := g.Nodes[len(g.Nodes)-1]
+	conv.Nodes = append(conv.Nodes,
+		Node{Name: "v", Op: OpInput, Shape: []int{-1, params[dense.Params[0]].Shape[0]}},
+		Node{Name: "c", Op: OpConv1D, Inputs: []string{"v"}, Params: dense.Params, Units: dense.Units, Size: 1, Stride: 1, Dilation: 1, Padding: Causal},
+		Node{Name: "w", Op: OpDepthwiseConv1D, Inputs: []string{"v"}, Params: []string{"lstm/recurrent"}, Size: 4, Stride: 2, Dilation: 1, Padding: Same})
+	conv.Inputs, conv.Outputs = append(conv.Inputs, "v"), []string{"c", "w"}
+	add(conv)
 
 	f.Fuzz(func(t *testing.T, data []byte, form uint8) {
 		var g Graph

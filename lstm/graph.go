@@ -20,7 +20,7 @@ type Node struct {
 	Masks  []string `json:"masks,omitempty"`  // attention: likewise for each input
 	Params []string `json:"params,omitempty"` // names of weight tensors, in the order the Op documents
 
-	Shape []int `json:"shape,omitempty"` // Input: shape without the batch axis, -1 for a variable length
+	Shape []int `json:"shape,omitempty"` // Input: shape without the batch axis, -1 for a variable length; Reshape: of the output
 
 	Units               int        `json:"units,omitempty"`
 	Activation          Activation `json:"activation,omitempty"`           // "" = linear
@@ -31,14 +31,43 @@ type Node struct {
 	ZeroOutputForMask   bool       `json:"zero_output_for_mask,omitempty"` // the output of a masked step is 0 instead of the previous output; without ReturnSequences too, where the last step's output is returned
 	ResetAfter          bool       `json:"reset_after,omitempty"`          // GRU: the reset gate multiplies h·U + b instead of h
 	MaskValue           float32    `json:"mask_value,omitempty"`           // MaskSteps: what masked steps consist of; FillMasked: what they become
-	Axis                int        `json:"axis,omitempty"`                 // Concatenate and softmax: axis without the batch axis; -1 = last
-	Axes                []int      `json:"axes,omitempty"`                 // Dot: the axis of each input, without the batch axis
-	Normalize           bool       `json:"normalize,omitempty"`            // Dot: scale the vectors along the axes to length 1
-	Score               Score      `json:"score,omitempty"`                // Attention
-	Causal              bool       `json:"causal,omitempty"`               // attention: a step sees no later ones
-	Heads               int        `json:"heads,omitempty"`                // MultiHeadAttention
-	MaskedScores        Masked     `json:"masked_scores,omitempty"`        // MultiHeadAttention
+	Axis                int        `json:"axis,omitempty"`                 // Concatenate, softmax and its like, BatchNorm, GroupNorm: axis without the batch axis; -1 = last
+
+	Size     int     `json:"size,omitempty"`     // steps under a window; Repeat: how often each step comes
+	Stride   int     `json:"stride,omitempty"`   // steps from one window to the next
+	Dilation int     `json:"dilation,omitempty"` // steps from one element of a window to the next
+	Padding  Padding `json:"padding,omitempty"`  // of windows; "" = valid
+	Groups   int     `json:"groups,omitempty"`   // Conv1D, GroupNorm: parts of the features that are treated apart; Conv1D: 0 = 1
+	Before   int     `json:"before,omitempty"`   // Pad, Crop: steps at the beginning
+	After    int     `json:"after,omitempty"`    // Pad, Crop: steps at the end
+	Axes     []int   `json:"axes,omitempty"`     // Permute: the input's axis that becomes axis 0, 1, ...; norms: ascending axes that are normalised together; Dot: the axis of each input. Without the batch axis, from 0
+
+	Epsilon   float32 `json:"epsilon,omitempty"`   // norms: added to the variance; UnitNorm: the least norm divided by
+	Center    bool    `json:"center,omitempty"`    // norms: the last parameter is added
+	Scale     bool    `json:"scale,omitempty"`     // norms: the first parameter is a factor
+	Alpha     float32 `json:"alpha,omitempty"`     // ReLU, ELU: factor below the threshold
+	Threshold float32 `json:"threshold,omitempty"` // ReLU
+	MaxValue  float32 `json:"max_value,omitempty"` // ReLU; 0 = none
+
+	Normalize    bool   `json:"normalize,omitempty"`     // Dot: scale the vectors along the axes to length 1
+	Score        Score  `json:"score,omitempty"`         // Attention
+	Causal       bool   `json:"causal,omitempty"`        // attention: a step sees no later ones
+	Heads        int    `json:"heads,omitempty"`         // MultiHeadAttention
+	MaskedScores Masked `json:"masked_scores,omitempty"` // MultiHeadAttention
 }
+
+// Padding says which windows over the steps 0..T-1 there are. A window reaches
+// over 1 + (Size-1) Dilation steps.
+type Padding string
+
+// Paddings. Same makes ceil(T/Stride) windows of which as many steps lie before
+// the first as behind the last, or one less; Causal as many, each ending at a
+// step.
+const (
+	Valid  Padding = ""       // windows that lie within the steps
+	Same   Padding = "same"   //
+	Causal Padding = "causal" //
+)
 
 // Op names an operation. The tensors listed are Node.Params in order.
 type Op string
@@ -77,9 +106,35 @@ const (
 	OpSimpleRNN Op = "SimpleRNN"
 
 	OpDense      Op = "Dense"      // [...][D] -> [...][u]; params: kernel [D][u], bias [u] (absent without bias)
-	OpActivation Op = "Activation" // elementwise, or softmax over Axis
+	OpActivation Op = "Activation" // elementwise, or softmax and its like over Axis
 	OpFlatten    Op = "Flatten"    // [...] -> [product]
 	OpReverse    Op = "Reverse"    // [T][D] -> the same with the last step first
+	OpReLU       Op = "ReLU"       // min(x, MaxValue) above Threshold, Alpha (x - Threshold) elsewhere
+	OpELU        Op = "ELU"        // x, or Alpha (e^x - 1) below 0
+	OpPReLU      Op = "PReLU"      // x, or alpha x below 0; params: alpha, in each axis as long as the input or 1
+
+	// Windows over steps: T' windows as Padding has them.
+	OpConv1D          Op = "Conv1D"          // [T][D] -> [T'][u]; params: kernel [Size D/Groups][u], bias [u] (absent without bias). u/Groups outputs belong to D/Groups features
+	OpDepthwiseConv1D Op = "DepthwiseConv1D" // [T][D] -> [T'][D m]; params: kernel [Size][D m], bias [D m] (absent without bias). Feature d makes outputs d m to d m + m-1
+	OpMaxPool         Op = "MaxPool"         // [T][D] -> [T'][D]; steps outside do not count
+	OpAveragePool     Op = "AveragePool"     // [T][D] -> [T'][D]; steps outside do not count
+
+	OpReshape Op = "Reshape" // [...] -> Shape, where one size may be -1: as many as there are
+	OpPermute Op = "Permute" // [...] -> the same with the axes in the order of Axes
+	OpRepeat  Op = "Repeat"  // [T][D] -> [T Size][D]: each step Size times
+	OpPad     Op = "Pad"     // [T][D] -> [Before + T + After][D], with steps of 0
+	OpCrop    Op = "Crop"    // [T][D] -> [T - Before - After][D]
+
+	// Norms. params: gamma (with Scale), beta (with Center), and for BatchNorm
+	// mean and variance; n numbers each, where n is the size of Axis, or the
+	// product of the sizes of Axes. m and v are mean and variance over Axes
+	// (GroupNorm: over all but the groups of Axis).
+	OpBatchNorm    Op = "BatchNorm"    // gamma (x - mean) / sqrt(variance + Epsilon) + beta
+	OpLayerNorm    Op = "LayerNorm"    // gamma (x - m) / sqrt(v + Epsilon) + beta
+	OpGroupNorm    Op = "GroupNorm"    // gamma (x - m) / sqrt(v + Epsilon) + beta
+	OpVarianceNorm Op = "VarianceNorm" // gamma x / sqrt(v + Epsilon)
+	OpRMSNorm      Op = "RMSNorm"      // gamma x / sqrt(mean of x² + Epsilon)
+	OpUnitNorm     Op = "UnitNorm"     // x / max(sqrt(sum of x²), Epsilon)
 
 	OpGlobalMaxPool     Op = "GlobalMaxPool"     // [T][D] -> [D]
 	OpGlobalAveragePool Op = "GlobalAveragePool" // [T][D] -> [D]; the mean over unmasked steps where a Mask is given (0/0 = NaN when none is)
@@ -161,4 +216,24 @@ const (
 	ELU               Activation = "elu"                 // x, or e^x - 1 below 0
 	SELU              Activation = "selu"                //
 	Exponential       Activation = "exponential"         // e^x
+
+	ReLU6         Activation = "relu6"          // clip(x, 0, 6)
+	LeakyReLU     Activation = "leaky_relu"     // x, or 0.2 x below 0
+	SiLU          Activation = "silu"           // x / (1 + e^-x)
+	HardSiLU      Activation = "hard_silu"      // x clip(x/6 + 0.5, 0, 1)
+	GELU          Activation = "gelu"           // x Φ(x), Φ the normal distribution
+	Mish          Activation = "mish"           // x tanh(log(1 + e^x))
+	HardTanh      Activation = "hard_tanh"      // clip(x, -1, 1)
+	HardShrink    Activation = "hard_shrink"    // x, or 0 where |x| <= 0.5
+	SoftShrink    Activation = "soft_shrink"    // x - 0.5, x + 0.5, or 0 where |x| <= 0.5
+	TanhShrink    Activation = "tanh_shrink"    // x - tanh(x)
+	SquarePlus    Activation = "squareplus"     // (x + sqrt(x² + 4)) / 2
+	SparsePlus    Activation = "sparse_plus"    // x above 1, (x+1)²/4, 0 below -1
+	SparseSigmoid Activation = "sparse_sigmoid" // clip((x+1)/2, 0, 1)
+	LogSigmoid    Activation = "log_sigmoid"    // -log(1 + e^-x)
+
+	// Like Softmax over Axis of an Activation node; in no other node.
+	LogSoftmax Activation = "log_softmax" // log of Softmax
+	Sparsemax  Activation = "sparsemax"   // max(x - τ, 0) with the τ of Keras' function of this name
+	GLU        Activation = "glu"         // the first half of the elements times the sigmoid of the second
 )

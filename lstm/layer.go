@@ -128,8 +128,8 @@ func (s *spec) axis(rank int) (int, error) {
 // elementwise checks an activation that works on single elements.
 func (s *spec) elementwise(field string, f Activation) error {
 	if elementwise[f] == nil {
-		if f == Softmax {
-			return fmt.Errorf("%s softmax is not supported in this operation", field)
+		if f == Softmax || lanes[f] != nil {
+			return fmt.Errorf("%s %s is not supported in this operation", field, f)
 		}
 		return fmt.Errorf("%s %q is not known", field, f)
 	}
@@ -155,12 +155,25 @@ func (n *Node) fieldsSet() []string {
 		{"reset_after", n.ResetAfter},
 		{"mask_value", n.MaskValue != 0},
 		{"axis", n.Axis != 0},
-		{"axes", n.Axes != nil},
 		{"normalize", n.Normalize},
 		{"score", n.Score != ""},
 		{"causal", n.Causal},
 		{"heads", n.Heads != 0},
 		{"masked_scores", n.MaskedScores != ""},
+		{"size", n.Size != 0},
+		{"stride", n.Stride != 0},
+		{"dilation", n.Dilation != 0},
+		{"padding", n.Padding != Valid},
+		{"groups", n.Groups != 0},
+		{"before", n.Before != 0},
+		{"after", n.After != 0},
+		{"axes", n.Axes != nil},
+		{"epsilon", n.Epsilon != 0},
+		{"center", n.Center},
+		{"scale", n.Scale},
+		{"alpha", n.Alpha != 0},
+		{"threshold", n.Threshold != 0},
+		{"max_value", n.MaxValue != 0},
 	} {
 		if f.set {
 			set = append(set, f.name)

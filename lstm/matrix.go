@@ -146,9 +146,9 @@ func Pack(g Graph, params map[string]Tensor) map[string]Tensor {
 // a node is made of, nil if it is none to multiply with.
 func packedParts(n *Node, k int) []int {
 	switch {
-	case k > 1 || n.Units < 1 || k > 0 && n.Op == OpDense:
+	case k > 1 || n.Units < 1 || k > 0 && (n.Op == OpDense || n.Op == OpConv1D):
 		return nil
-	case n.Op == OpDense:
+	case n.Op == OpDense, n.Op == OpConv1D && n.Groups <= 1:
 		return []int{n.Units}
 	case n.Op == OpLSTM:
 		return []int{4 * n.Units}

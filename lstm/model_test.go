@@ -61,7 +61,7 @@ func TestNewNamesTheFault(t *testing.T) {
 		"unknown activation":       {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Activation = "tahn" }, `activation "tahn" is not known`},
 		"unknown recurrent":        {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].RecurrentActivation = "hard_sigmoid" }, `recurrent activation "hard_sigmoid" is not known`},
 		"softmax in a cell":        {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Activation = Softmax }, `activation softmax is not supported in this operation`},
-		"unknown dense activation": {func(g *Graph, _ map[string]Tensor) { g.Nodes[4].Activation = "gelu" }, `activation "gelu" is not known`},
+		"unknown dense activation": {func(g *Graph, _ map[string]Tensor) { g.Nodes[4].Activation = "wavy" }, `activation "wavy" is not known`},
 		"field without meaning":    {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].ResetAfter = true }, `field "reset_after" has no meaning`},
 		"no units":                 {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Units = 0 }, `units 0, expected at least 1`},
 		"negative units":           {func(g *Graph, _ map[string]Tensor) { g.Nodes[4].Units = -2 }, `units -2, expected at least 1`},

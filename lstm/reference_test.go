@@ -74,6 +74,10 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 		// recurrent kernel of bytes.
 		bytes := len(n.Params) > 1 && params[n.Params[1]].Int8 != nil &&
 			n.Activation == "tanh" && slices.Contains([]Activation{"sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"}, n.RecurrentActivation)
+		var shapes [][]int
+		for _, name := range n.Params {
+			shapes = append(shapes, params[name].Shape)
+		}
 		switch n.Op {
 		case OpFoldSteps:
 			for _, v := range values[n.Inputs[0]] {
@@ -100,6 +104,10 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 				}
 			}
 			var v refValue
+			if v, ok := refLayer(n, args[0], weights, shapes); ok {
+				values[n.Name] = append(values[n.Name], v)
+				continue
+			}
 			switch n.Op {
 			case OpAttention:
 				v = refAttention(n, args, masks, weights)
@@ -184,19 +192,24 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 		}
 		return out
 	case OpActivation:
-		if n.Activation != Softmax {
+		if n.Activation != Softmax && lanes[n.Activation] == nil {
 			return refValue{shape: in.shape, x: refActivate(n.Activation, in.x)}
 		}
 		axis := n.Axis
 		if axis < 0 {
 			axis += len(in.shape)
 		}
-		out := refValue{shape: in.shape, x: slices.Clone(in.x)}
+		out := refValue{shape: slices.Clone(in.shape), x: slices.Clone(in.x)}
 		stride := 1
 		for _, d := range in.shape[axis+1:] {
 			stride *= d
 		}
 		size := in.shape[axis]
+		kept := size
+		if n.Activation == GLU {
+			kept /= 2
+			out.shape[axis], out.x = kept, out.x[:len(in.x)/2]
+		}
 		for i := range in.x {
 			if i/stride%size != 0 {
 				continue
@@ -205,8 +218,8 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 			for k := range size {
 				lane = append(lane, in.x[i+k*stride])
 			}
-			for k, y := range refActivate(Softmax, lane) {
-				out.x[i+k*stride] = y
+			for k, y := range refActivate(n.Activation, lane) {
+				out.x[i/(size*stride)*(kept*stride)+i%(size*stride)+k*stride] = y
 			}
 		}
 		return out
@@ -404,6 +417,9 @@ func refActivate(f Activation, x []float64) []float64 {
 		}
 		return y
 	}
+	if lanes[f] != nil {
+		return refLane(f, x)
+	}
 	for i := range y {
 		y[i] = refFunction(f, y[i])
 	}
@@ -440,6 +456,9 @@ func refFunction(f Activation, x float64) float64 {
 		return 1.0507009873554805 * x
 	case Exponential:
 		return math.Exp(x)
+	}
+	if y, ok := refCurve(f, x); ok {
+		return y
 	}
 	panic(fmt.Sprintf("reference: activation %q", f))
 }

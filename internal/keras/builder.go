@@ -24,6 +24,7 @@ type value struct {
 // the nodes.
 type builder struct {
 	version    version
+	backend    string // that Keras ran on, "" if the file does not say
 	graph      lstm.Graph
 	params     map[string]lstm.Tensor
 	paramNames map[paramKey]string // in params; a layer that is used twice has its variables once

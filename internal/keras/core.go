@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -47,65 +48,6 @@ var coreLayers = map[string]*layerType{
 		mask:    keepMask,
 		slots:   denseSlots,
 		call:    callDense,
-	},
-	"Activation": {
-		reads: "activation",
-		mask:  keepMask,
-		call: func(b *builder, l *layer, in []value) ([]value, error) {
-			x, err := one(l, in)
-			if err != nil {
-				return nil, err
-			}
-			f, err := b.activation(l, "activation", "linear")
-			if err != nil {
-				return nil, err
-			}
-			return []value{b.activate(l, x, f)}, nil
-		},
-	},
-	"ReLU": {
-		fixed: []fixedOption{
-			{"max_value", `[null]`, "use an Activation layer"},
-			{"negative_slope", `[null, 0]`, "use an Activation layer"},
-			{"threshold", `[null, 0]`, "use an Activation layer"},
-		},
-		mask: keepMask,
-		call: func(b *builder, l *layer, in []value) ([]value, error) {
-			x, err := one(l, in)
-			return single(b.activate(l, x, lstm.ReLU), err)
-		},
-	},
-	"Softmax": {
-		fixed: []fixedOption{{"axis", `[-1]`, "take the softmax over the last axis"}},
-		mask:  keepMask,
-		call: func(b *builder, l *layer, in []value) ([]value, error) {
-			x, err := one(l, in)
-			if err == nil && x.mask != "" {
-				err = l.fail("with a mask is not supported; use an Activation layer with softmax, which ignores masks")
-			}
-			return single(b.activate(l, x, lstm.Softmax), err)
-		},
-	},
-	"Flatten": {
-		fixed: []fixedOption{{"data_format", `[null, "channels_last"]`, "use channels_last"}},
-		mask:  dropMask,
-		call: func(b *builder, l *layer, in []value) ([]value, error) {
-			x, err := one(l, in)
-			if err != nil || len(x.shape) == 1 {
-				return single(x, err)
-			}
-			n := 1
-			for _, d := range x.shape {
-				if d < 0 {
-					return nil, l.fail("the input has shape %s; flattening needs a fixed length: give Input a shape", shapeText(x.shape))
-				}
-				if n > math.MaxInt32/max(d, 1) {
-					return nil, l.fail("the input has shape %s, which is too large", shapeText(x.shape))
-				}
-				n *= d
-			}
-			return []value{b.add(l, lstm.Node{Op: lstm.OpFlatten, Inputs: []string{x.node}}, []int{n})}, nil
-		},
 	},
 }
 
@@ -160,7 +102,7 @@ func denseSlots(l *layer, _ version) ([]slot, error) {
 	if o.bool("use_bias", true) {
 		s = append(s, slot{name: "bias"})
 	}
-	return s, o.err
+	return s, cmp.Or(o.err, l.checkActivation())
 }
 
 func callDense(b *builder, l *layer, in []value) ([]value, error) {
@@ -169,7 +111,7 @@ func callDense(b *builder, l *layer, in []value) ([]value, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
-	f, err := b.activation(l, "activation", "linear")
+	f, err := b.function(l, "activation", "linear")
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +136,7 @@ func callDense(b *builder, l *layer, in []value) ([]value, error) {
 		params = append(params, name)
 	}
 	shape[last] = units
-	return []value{b.add(l, lstm.Node{
-		Op: lstm.OpDense, Inputs: []string{x.node}, Params: params, Units: units, Activation: f,
-	}, shape)}, nil
+	return single(b.outside(l, b.add(l, lstm.Node{
+		Op: lstm.OpDense, Inputs: []string{x.node}, Params: params, Units: units, Activation: f.inside(),
+	}, shape), f))
 }

@@ -17,6 +17,12 @@ func FuzzArchitecture(f *testing.F) {
 	f.Add(goldenFile(f, "3", "lstm_with_mask/architecture.json"))
 	f.Add([]byte(architecture("2.15.0", layerJSON("Masking", `"batch_input_shape":[null,3,2]`), layerJSON("Dropout", `"rate":0.1`), layerJSON("Flatten", ``), layerJSON("Activation", `"activation":"softmax"`))))
 	f.Add([]byte(doubled(4)))
+	f.Add([]byte(architecture("3.0.0", layerJSON("ReLU", `"batch_input_shape":[null,null,4],"max_value":2.0,"negative_slope":0.1`), layerJSON("MaxPooling1D", `"pool_size":[2],"strides":[1],"padding":"same"`),
+		layerJSON("UpSampling1D", `"size":3`), layerJSON("ZeroPadding1D", `"padding":[1,2],"data_format":"channels_last"`), layerJSON("Cropping1D", `"cropping":[2,0]`),
+		layerJSON("UnitNormalization", `"axis":[1,2]`), layerJSON("Permute", `"dims":[2,1]`), layerJSON("Softmax", `"axis":1`))))
+	f.Add([]byte(architecture("3.0.0", layerJSON("AveragePooling1D", `"batch_input_shape":[null,5,4],"pool_size":[2],"data_format":"channels_first"`), layerJSON("Reshape", `"target_shape":[-1,2]`),
+		layerJSON("LayerNormalization", `"axis":[2,1],"center":false,"scale":false`), layerJSON("GroupNormalization", `"groups":2,"center":false,"scale":false`),
+		layerJSON("Activation", `"activation":"glu"`), layerJSON("GlobalMaxPooling1D", `"keepdims":false`), layerJSON("RepeatVector", `"n":3`), layerJSON("Flatten", `"data_format":"channels_first"`))))
 	for _, name := range []string{"concatenated_sequences", "masking_functional", "nested_functional", "masking_pooled", "explicit_mask"} {
 		_, config, _ := goldenMembers(f, name+"/model.keras")
 		f.Add([]byte(config))
@@ -38,8 +44,17 @@ func FuzzArchitecture(f *testing.F) {
 			return
 		}
 		b := newBuilder(version{text: "3.0.0", major: 3})
-		if in, err := b.modelInputs(n); err == nil {
-			_, _ = b.run(n, in)
+		in, err := b.modelInputs(n)
+		if err != nil {
+			return
+		}
+		out, err := b.run(n, in)
+		if err != nil || len(out) == 0 || out[0].truth != nil || b.checkInputs() != nil {
+			return
+		}
+		b.graph.Outputs = []string{out[0].node}
+		if _, err := lstm.New(b.graph, b.params, lstm.Options{}); err != nil {
+			t.Fatalf("the engine refuses what was converted: %v", err)
 		}
 	})
 }

@@ -22,6 +22,24 @@ var keras1Options = map[string]string{
 	"bias":             "use_bias",
 }
 
+var (
+	keras1Convolution = map[string]string{
+		"nb_filter": "filters", "filter_length": "kernel_size", "border_mode": "padding", "subsample_length": "strides", "atrous_rate": "dilation_rate",
+	}
+	keras1Pooling = map[string]string{"pool_length": "pool_size", "stride": "strides", "border_mode": "padding"}
+)
+
+// keras1Layers are options that had other names in some classes only.
+var keras1Layers = map[string]map[string]string{
+	"Convolution1D":       keras1Convolution,
+	"AtrousConvolution1D": keras1Convolution,
+	"MaxPooling1D":        keras1Pooling,
+	"AveragePooling1D":    keras1Pooling,
+	"UpSampling1D":        {"length": "size"},
+	"BatchNormalization":  {"gamma_init": "gamma_initializer", "beta_init": "beta_initializer"},
+	"PReLU":               {"init": "alpha_initializer"},
+}
+
 // fromKeras1 returns a layer's config with the option names of Keras 2.
 func fromKeras1(class string, config object) object {
 	c := object{}
@@ -29,6 +47,8 @@ func fromKeras1(class string, config object) object {
 		switch to, ok := keras1Options[k]; {
 		case k == "output_dim" && (class == "Dense" || class == "LSTM" || class == "GRU" || class == "SimpleRNN"):
 			c["units"] = v
+		case keras1Layers[class][k] != "" && config[keras1Layers[class][k]] == nil:
+			c[keras1Layers[class][k]] = v
 		case ok && config[to] == nil:
 			c[to] = v
 		default:

@@ -49,6 +49,7 @@ func init() {
 	for _, table := range []map[string]*layerType{
 		coreLayers, identityLayers, recurrentLayers, wrapperLayers, poolingLayers, mergingLayers,
 		attentionLayers, timeDistributedLayers, cudnnLayers, textLayers,
+		advancedLayers, convolutionLayers, reshapingLayers, normalizationLayers,
 	} {
 		for _, class := range slices.Sorted(maps.Keys(table)) {
 			if layerTypes[class] != nil {

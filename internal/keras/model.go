@@ -185,7 +185,7 @@ func (f *file) convert() (*Model, error) {
 
 func (f *file) builder() *builder {
 	b := newBuilder(f.version)
-	b.asset = f.asset
+	b.asset, b.backend = f.asset, f.backend
 	return b
 }
 

@@ -45,3 +45,8 @@ func (v version) zeroesBidirectional() bool {
 
 // resetAfterDefault is what a GRU config without reset_after means.
 func (v version) resetAfterDefault() bool { return v.zeroesBidirectional() }
+
+// atLeast reports whether the version has what came with major.minor.
+func (v version) atLeast(major, minor int) bool {
+	return v.major > major || v.major == major && v.minor >= minor
+}

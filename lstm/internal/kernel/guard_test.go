@@ -58,6 +58,11 @@ func TestNothingBeyondTheSlicesIsTouched(t *testing.T) {
 						c := fenced(t, rows*Width(cols), front)
 						start := fence(t, floats(rng, Width(cols)), front)
 						set.Product(c, Width(cols), a, k, rows, &b, start)
+
+						// Rows that overlap end at the fence too.
+						lda := (k + 1) / 2
+						a = fence(t, floats(rng, (rows-1)*lda+k), front)
+						set.Product(c, Width(cols), a, lda, rows, &b, start)
 					}
 				}
 				for _, gates := range gateCases {
@@ -102,7 +107,8 @@ func TestShortSlicesPanic(t *testing.T) {
 		panics("start", func() { set.Product(v(32), 16, v(10), 5, 2, &m, v(15)) })
 		panics("matrix", func() { set.Product(v(32), 16, v(10), 5, 2, &short, v(16)) })
 		panics("distance of rows of c", func() { set.Product(v(32), 9, v(10), 5, 2, &m, v(16)) })
-		panics("distance of rows of a", func() { set.Product(v(32), 16, v(10), 4, 2, &m, v(16)) })
+		panics("no distance of rows of a", func() { set.Product(v(32), 16, v(10), 0, 2, &m, v(16)) })
+		panics("negative distance of rows of a", func() { set.Product(v(32), 16, v(10), -1, 2, &m, v(16)) })
 		panics("no rows", func() { set.Product(v(32), 16, v(10), 5, 0, &m, v(16)) })
 		for _, c := range gateCases {
 			for _, field := range []func(*Rows) *[]float32{

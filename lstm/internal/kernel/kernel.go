@@ -113,7 +113,8 @@ type productArgs struct {
 //
 //	c[i][j] = start[j] + a[i][0] b[0][j] + a[i][1] b[1][j] + ...
 //
-// A is [rows][b.Rows] with rows lda apart; C is [rows][b.Cols] with rows ldc
+// A is [rows][b.Rows] with rows lda apart, which overlap where lda is less than
+// b.Rows, as the windows of a convolution do; C is [rows][b.Cols] with rows ldc
 // apart; start has b.Cols elements. C and start have Width(b.Cols) elements in
 // each row, those behind b.Cols are padding: read without effect, written
 // without meaning. Product panics if a slice is too short.
@@ -122,7 +123,7 @@ func (s Set) Product(c []float32, ldc int, a []float32, lda, rows int, b *Matrix
 	if rows < 1 || b.Rows < 1 || b.Cols < 1 {
 		panic(fmt.Sprintf("kernel: product of %d rows with a matrix of %d×%d", rows, b.Rows, b.Cols))
 	}
-	if ldc < width && rows > 1 || lda < b.Rows && rows > 1 ||
+	if ldc < width && rows > 1 || lda < 1 && rows > 1 ||
 		len(c) < (rows-1)*ldc+width || len(a) < (rows-1)*lda+b.Rows || len(start) < width || len(b.Data) < b.Rows*width {
 		panic("kernel: product: a slice is too short")
 	}
