@@ -22,7 +22,8 @@ var (
 )
 
 // TestDifferential: random models give the outputs that real Keras computed
-// when it drew them, in every form it saved them in.
+// when it drew them, in every form it saved them in. It writes how many models
+// of each class were compared to tally.txt beside the archives.
 func TestDifferential(t *testing.T) {
 	if *differentialDir == "" {
 		t.Skip("no random models: draw some with tools/keras/differential.py and name their folder with -differential")
@@ -36,6 +37,9 @@ func TestDifferential(t *testing.T) {
 		tally.test(t, a, *differentialKeep)
 	}
 	t.Logf("%v", tally)
+	if err := os.WriteFile(filepath.Join(*differentialDir, "tally.txt"), []byte(tally.String()), 0o666); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRegressions: models that failed once. An archive that TestDifferential
