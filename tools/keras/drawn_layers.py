@@ -25,12 +25,12 @@ class Draw:
     def __init__(self, seed, allowed=None):
         self.rng = np.random.default_rng(seed)
         self.allowed = allowed
-        self.classes = set()
 
     def allows(self, name):
         return self.allowed is None or name in self.allowed
 
     def chance(self, p, name=None):
+        """True with probability p, never for a name that is not allowed."""
         hit = self.rng.random() < p
         return bool(hit) and (name is None or self.allows(name))
 
@@ -41,7 +41,6 @@ class Draw:
         return round(float(self.rng.uniform(low, high)), 3)
 
     def pick(self, choices, weights=None):
-        """One of choices; those that are names of layers must be allowed."""
         w = np.array([1.0] * len(choices) if weights is None else weights, float)
         return choices[int(self.rng.choice(len(choices), p=w / w.sum()))]
 

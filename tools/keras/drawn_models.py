@@ -53,10 +53,16 @@ def tail(d, shape):
 def sequential(d):
     steps, kind = steps_of(d), d.pick(["ids", "masked", "values"], [6, 3, 1])
     m = keras.Sequential()
-    if kind == "ids":
+    if d.chance(.04, "hierarchical"):  # words of sentences
+        kind, words = "ids", d.integer(2, 5)
+        m.add(keras.Input((d.integer(1, 4), words)))
+        encoder = keras.Sequential([keras.Input((words,)), embedding(d)])
+        encoder.add(draw_from(d, layers.LAST, size(encoder.outputs[0].shape)))
+        m.add(L.TimeDistributed(encoder))
+    elif kind == "ids":
         m.add(text_input(d, steps))
         m.add(embedding(d))
-    elif d.chance(.12, "TimeDistributed"):
+    elif d.chance(.15, "TimeDistributed"):
         shape = (d.integer(1, 4), d.integer(1, 5), d.integer(1, 4))
         m.add(keras.Input(shape))
         if d.chance(.3):
@@ -181,6 +187,14 @@ def step_states(g):
     d, x = g.d, g.take(2)
     if x is None:
         return
+    if d.chance(.2, "return_state"):  # of both directions, side by side
+        n = layers.units(d)
+        both = L.Bidirectional(L.LSTM(n, return_state=True, return_sequences=d.chance(.5)))
+        y, *states = both(x)
+        h, c = L.Concatenate()(states[::2]), L.Concatenate()(states[1::2])
+        if d.chance(.5, "initial_state"):
+            h = L.LSTM(2 * n, return_sequences=d.chance(.5))(x, initial_state=[h, c])
+        return g.put(y, h)
     kind = layers.recurrent_kind(d)
     options = {"units": layers.units(d), "return_state": True, "unroll": False}
     first = layers.recurrent(d, size(x.shape), d.chance(.5), kind, **options)
@@ -300,7 +314,7 @@ STEPS = [(step_layer, 7), (step_reduce, 2), (step_vector, 1), (step_merge, 4), (
 def functional(d):
     g = Growth(d)
     steps = steps_of(d)
-    for _ in range(d.pick([1, 2, 3], [6, 3, 1])):
+    for _ in range(d.pick([1, 2, 3], [5, 4, 1])):
         g.source(steps if d.chance(.8) else d.integer(2, 9))
     if d.chance(.1):
         i = keras.Input((d.integer(1, 6),))
