@@ -261,6 +261,8 @@ def main():
     out /= f"keras-{VERSION}-seed-{args.seed}.zip"
     gc.disable()
     print(f"Keras {VERSION}, seed {args.seed}", flush=True)
+    if keras.backend.backend() != "tensorflow":
+        print("  this backend has no float64 to measure roundings with: small differences may be its own")
     counts, discarded, noisy, start = collections.Counter(), collections.Counter(), 0, time.time()
     numbers = range(args.count) if args.index is None else [args.index]
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z:
