@@ -1,13 +1,8 @@
 package keras
 
 import (
-	"archive/zip"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"math"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,27 +14,6 @@ import (
 // The golden cases under testdata/goldens were written by real Keras, with
 // tools/keras/goldens.py.
 
-// golden is case.json of a case.
-type golden struct {
-	Rows      int
-	Inputs    []goldenInput
-	Outputs   []goldenTensor
-	Layers    map[string]goldenTensor
-	Tolerance float64
-	Refused   string
-}
-
-type goldenInput struct {
-	Kind  string
-	Shape []int
-	Data  []float64
-}
-
-type goldenTensor struct {
-	Shape []int
-	Data  []*float64 // nil = NaN or infinite
-}
-
 // goldenCases calls visit for every file that Keras saved, in subtests.
 func goldenCases(t *testing.T, visit func(t *testing.T, g *golden, file []byte, o Options)) {
 	archives, err := filepath.Glob("testdata/goldens/keras-*.zip")
@@ -47,43 +21,10 @@ func goldenCases(t *testing.T, visit func(t *testing.T, g *golden, file []byte, 
 		t.Fatalf("golden archives: %q, %v; expected two", archives, err)
 	}
 	for _, a := range archives {
-		z, err := zip.OpenReader(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer z.Close()
-		cases := map[string]map[string][]byte{}
-		for _, f := range z.File {
-			dir, name := path.Split(f.Name)
-			r, err := f.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := io.ReadAll(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if cases[dir] == nil {
-				cases[dir] = map[string][]byte{}
-			}
-			cases[dir][name] = b
-		}
-		for _, dir := range sortedKeys(cases) {
-			files := cases[dir]
-			var g golden
-			if err := json.Unmarshal(files["case.json"], &g); err != nil {
-				t.Fatalf("%s%s: %v", a, dir, err)
-			}
-			for _, name := range sortedKeys(files) {
-				if name == "case.json" || name == "architecture.json" {
-					continue
-				}
-				t.Run(strings.TrimSuffix(filepath.Base(a), ".zip")+"/"+dir+name, func(t *testing.T) {
-					var o Options
-					if strings.HasSuffix(name, "weights.h5") {
-						o.Config = files["architecture.json"]
-					}
-					visit(t, &g, files[name], o)
+		for _, c := range readCases(t, a) {
+			for _, name := range c.models() {
+				t.Run(strings.TrimSuffix(filepath.Base(a), ".zip")+"/"+c.name+"/"+name, func(t *testing.T) {
+					visit(t, c.golden, c.files[name], c.options(name))
 				})
 			}
 		}
@@ -149,122 +90,6 @@ func TestGoldenLayers(t *testing.T) {
 	if compared < 500 {
 		t.Errorf("only %d layers compared", compared)
 	}
-}
-
-// run predicts all rows at once and one by one, and makes sure that both give
-// the same.
-func (g *golden) run(graph lstm.Graph, params map[string]lstm.Tensor, o lstm.Options) ([][]float32, error) {
-	m, err := lstm.New(graph, params, o)
-	if err != nil {
-		return nil, err
-	}
-	predict := func(from, to int) ([][]float32, error) {
-		var in []lstm.Input
-		var shapes [][]int
-		for _, x := range g.Inputs {
-			size := len(x.Data) / g.Rows
-			rows := x.Data[from*size : to*size]
-			i := lstm.Input{Shape: x.Shape}
-			if x.Kind == "ids" {
-				i.IDs = make([]int32, len(rows))
-				for k, v := range rows {
-					i.IDs[k] = int32(v)
-				}
-			} else {
-				i.Values = make([]float32, len(rows))
-				for k, v := range rows {
-					i.Values[k] = float32(v)
-				}
-			}
-			in = append(in, i)
-			shapes = append(shapes, x.Shape)
-		}
-		outShapes, err := m.OutputShapes(shapes)
-		if err != nil {
-			return nil, err
-		}
-		out := make([][]float32, len(outShapes))
-		for i, s := range outShapes {
-			n := to - from
-			for _, d := range s {
-				n *= d
-			}
-			out[i] = make([]float32, n)
-		}
-		return out, m.Predict(m.NewScratch(1), out, to-from, in)
-	}
-	all, err := predict(0, g.Rows)
-	if err != nil {
-		return nil, err
-	}
-	for row := range g.Rows {
-		one, err := predict(row, row+1)
-		if err != nil {
-			return nil, err
-		}
-		for i := range one {
-			n := len(all[i]) / g.Rows
-			for k, v := range one[i] {
-				if math.Float32bits(v) != math.Float32bits(all[i][row*n+k]) {
-					return nil, fmt.Errorf("output %d, row %d alone: %g, in the batch %g", i, row, v, all[i][row*n+k])
-				}
-			}
-		}
-	}
-	return all, nil
-}
-
-// compare finds a number that differs by more than tolerance * max(1, |want|).
-func (want goldenTensor) compare(got []float32, tolerance float64) error {
-	if len(got) != len(want.Data) {
-		return fmt.Errorf("%d numbers, expected %d", len(got), len(want.Data))
-	}
-	worst, at := 0.0, -1
-	for i, w := range want.Data {
-		g := float64(got[i])
-		if w == nil {
-			if !math.IsNaN(g) && !math.IsInf(g, 0) {
-				return fmt.Errorf("number %d is %g, expected NaN", i, g)
-			}
-			continue
-		}
-		diff := math.Abs(g-*w) / math.Max(1, math.Abs(*w))
-		if !(diff <= worst) {
-			worst, at = diff, i
-			if math.IsNaN(diff) {
-				break
-			}
-		}
-	}
-	if !(worst <= tolerance) {
-		return fmt.Errorf("number %d is %g, expected %g (off by %.3g)", at, got[at], *want.Data[at], worst)
-	}
-	return nil
-}
-
-// compareNode compares the values of one node of the graph.
-func (g *golden) compareNode(m *Model, node string, want goldenTensor) error {
-	graph := m.Graph
-	graph.Outputs = []string{node}
-	got, err := g.run(graph, m.Params, lstm.Options{})
-	if err != nil {
-		return err
-	}
-	return want.compare(got[0], g.Tolerance)
-}
-
-// firstWrongLayer says in which layer a difference begins.
-func (g *golden) firstWrongLayer(m *Model) string {
-	for _, l := range m.Layers {
-		want, ok := g.Layers[l.Name]
-		if !ok || l.Node == "" || l.Class == "InputLayer" {
-			continue
-		}
-		if err := g.compareNode(m, l.Node, want); err != nil {
-			return fmt.Sprintf("; the first wrong layer is %q (%s): %v", l.Name, l.Class, err)
-		}
-	}
-	return ""
 }
 
 // TestShortcutsKeepGoldens: the engine's shortcuts change nothing on converted
