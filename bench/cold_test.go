@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +33,9 @@ type round struct {
 	init, first time.Duration // to the first next; to the first answer
 	invoke      time.Duration // the first invocation alone
 	peak        int64         // resident bytes after it
+	// Resident bytes of the mapped model, at the end of init and after the first
+	// answer: what of it was touched, in pages.
+	mapped, used int64
 }
 
 // event is the first event that a variant gets: one post.
@@ -44,6 +49,7 @@ func (v *variant) start(b testing.TB) {
 		b.Fatalf("%s: %v", v.name, err)
 	}
 	defer f.Close()
+	mapped := residentModel(b, filepath.Dir(v.bootstrap))
 	r, err := f.Invoke(b.Context(), []byte(event))
 	if err == nil {
 		err = r.Err()
@@ -51,7 +57,39 @@ func (v *variant) start(b testing.TB) {
 	if err != nil {
 		b.Fatalf("%s: %v", v.name, err)
 	}
-	v.rounds = append(v.rounds, round{f.Init(), f.Init() + r.Duration(), r.Duration(), f.PeakMemory()})
+	v.rounds = append(v.rounds, round{f.Init(), f.Init() + r.Duration(), r.Duration(), f.PeakMemory(), mapped, residentModel(b, filepath.Dir(v.bootstrap))})
+}
+
+// residentModel returns how many bytes of the files in a folder, the program
+// apart, the process that has mapped them has in memory; 0 if there is none.
+func residentModel(b testing.TB, dir string) int64 {
+	b.Helper()
+	maps, err := filepath.Glob("/proc/[0-9]*/smaps")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range maps {
+		smaps, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(smaps, []byte(dir+"/bootstrap")) {
+			continue // not ours, or gone
+		}
+		total, ours := int64(0), false
+		for line := range strings.Lines(string(smaps)) {
+			f := strings.Fields(line)
+			switch {
+			case len(f) > 0 && !strings.HasSuffix(f[0], ":"):
+				ours = strings.Contains(line, dir+"/") && !strings.Contains(line, dir+"/bootstrap")
+			case ours && len(f) > 1 && f[0] == "Rss:":
+				kb, err := strconv.ParseInt(f[1], 10, 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				total += kb << 10
+			}
+		}
+		return total
+	}
+	return 0
 }
 
 // variants builds the functions that run on this machine: as shipped (zip), on
@@ -113,6 +151,8 @@ func BenchmarkCold(b *testing.B) {
 			b.ReportMetric(v.median(func(r round) float64 { return float64(r.first) }), "first-ns/op")
 			b.ReportMetric(v.median(func(r round) float64 { return float64(r.invoke) }), "invoke-ns/op")
 			b.ReportMetric(v.median(func(r round) float64 { return float64(r.peak) }), "peak-B")
+			b.ReportMetric(v.median(func(r round) float64 { return float64(r.mapped) }), "model-init-B")
+			b.ReportMetric(v.median(func(r round) float64 { return float64(r.used) }), "model-first-B")
 			b.ReportMetric(init/vs[0].median(func(r round) float64 { return float64(r.init) }), "init/"+vs[0].name)
 		})
 	}

@@ -81,6 +81,7 @@ func TestHostileFilesEndSoon(t *testing.T) {
 	sequential := func(layers string) []byte {
 		return []byte(`{"class_name":"Sequential","keras_version":"2.15.0","config":{"layers":[` + layers + `]}}`)
 	}
+	input := `{"class_name":"InputLayer","config":{"name":"i","batch_input_shape":[null,9,2]}},`
 	for name, c := range map[string]struct{ file, config []byte }{
 		"models in models":                 {weights, []byte(doubled(28))},
 		"a vocabulary of one endless word": {bomb(t, fmt.Sprintf(vectorization, "5"), "\n[UNK]\n"+strings.Repeat("a", 8<<20)), nil},
@@ -89,6 +90,10 @@ func TestHostileFilesEndSoon(t *testing.T) {
 		"a text of 2^31 words":             {bomb(t, fmt.Sprintf(vectorization, "2147483647"), "\n[UNK]\na"), nil},
 		"a row of 2^31 numbers":            {weights, sequential(`{"class_name":"InputLayer","config":{"name":"i","batch_input_shape":[null,2147483647]}},{"class_name":"Activation","config":{"name":"a","activation":"relu"}}`)},
 		"many layers":                      {weights, sequential(strings.TrimSuffix(strings.Repeat(`{"class_name":"Dropout","config":{"name":"d"}},`, 20), ","))},
+		"a step repeated for ever":         {weights, sequential(input + `{"class_name":"UpSampling1D","config":{"name":"u","size":100000000}}`)},
+		"padding for ever":                 {weights, sequential(input + `{"class_name":"ZeroPadding1D","config":{"name":"z","padding":[0,2000000000]}}`)},
+		"a vector repeated for ever":       {weights, sequential(`{"class_name":"RepeatVector","config":{"name":"r","n":2000000000,"batch_input_shape":[null,5]}}`)},
+		"repetitions in steps":             {weights, sequential(input + `{"class_name":"TimeDistributed","config":{"name":"t","layer":{"class_name":"RepeatVector","config":{"name":"r","n":100000000}}}}`)},
 		"lists in lists":                   {weights, []byte(strings.Repeat(`{"config":`, 190) + "1" + strings.Repeat("}", 190))},
 		"an HDF5 signature and nothing":    {[]byte(hdf5Signature + strings.Repeat("\x00", 1000)), nil},
 	} {

@@ -34,6 +34,9 @@ type builder struct {
 	maskAxes   map[string]int               // axes of a mask node, where it is not 1
 	calls      int                          // uses of layers so far
 	outputs    map[*layer][]value           // of the first use of each layer
+	shapes     map[string][]int             // of the nodes' outputs
+	numbers    float64                      // that a row of input becomes
+	folded     float64                      // rows that a row of input is at this place: steps of TimeDistributed layers
 	strings    map[string]bool              // inputs that are of strings in Keras
 	readers    map[string]*layer            // which layers make ids of them
 	tokenizer  *Tokenizer                   // what a TextVectorization is
@@ -57,6 +60,7 @@ func newBuilder(v version) *builder {
 		masks:      map[string]string{},
 		maskAxes:   map[string]int{},
 		outputs:    map[*layer][]value{},
+		folded:     1,
 		strings:    map[string]bool{},
 		readers:    map[string]*layer{},
 	}
@@ -65,6 +69,7 @@ func newBuilder(v version) *builder {
 // add adds a node named after l and returns its output.
 func (b *builder) add(l *layer, n lstm.Node, shape []int) value {
 	n.Name = b.unique(l.path)
+	b.count(&n, shape)
 	b.graph.Nodes = append(b.graph.Nodes, n)
 	return value{node: n.Name, shape: shape}
 }
@@ -117,6 +122,7 @@ func (b *builder) paramAs(l *layer, name string, as []int, shape ...int) (string
 // input adds an input of the model.
 func (b *builder) input(name string, shape []int) value {
 	n := lstm.Node{Name: b.unique(name), Op: lstm.OpInput, Shape: shape}
+	b.count(&n, shape)
 	b.graph.Nodes = append(b.graph.Nodes, n)
 	b.graph.Inputs = append(b.graph.Inputs, n.Name)
 	b.inputs[n.Name] = &Input{Name: n.Name, Shape: shape}

@@ -136,6 +136,7 @@ func Parse(b []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.size = len(b) + len(o.Config)
 	m, err := f.convert()
 	if err != nil {
 		return nil, err
@@ -147,6 +148,7 @@ func Parse(b []byte, o Options) (*Model, error) {
 
 // file is a Keras file, not converted yet.
 type file struct {
+	size    int // in bytes, of a separate architecture too
 	format  Format
 	config  []byte
 	entry   object // the decoded config: class_name and config
@@ -178,6 +180,9 @@ func (f *file) convert() (*Model, error) {
 	b := f.builder()
 	out, err := b.build(n)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.checkExtent(f.size); err != nil {
 		return nil, err
 	}
 	return f.finish(b, n, out)

@@ -51,7 +51,9 @@ LARGEST = 1e4
 
 # Refusals on purpose: what they name gives outputs in Keras that nobody wants.
 MAY_REFUSE = [
-    "zero_output_for_mask=true with a mask and return_sequences=false is not supported",
+    "states (return_state=true) stay inside the layer",
+    "called with initial_state=",
+    "initial states or constants as inputs are not supported",
     "unroll=true with a mask, running backwards, is not supported",
 ]
 
