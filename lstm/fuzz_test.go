@@ -61,6 +61,35 @@ func FuzzNew(f *testing.F) {
 		},
 		Inputs: []string{"x"}, Outputs: []string{"k"},
 	})
+	add(Graph{
+		Nodes: []Node{
+			{Name: "x", Op: OpInput, Shape: []int{2, -1, 4}},
+			{Name: "ids", Op: OpInput, Shape: []int{2, 3}},
+			{Name: "i", Op: OpMaskIDs, Inputs: []string{"ids"}},
+			{Name: "any", Op: OpMaskAny, Inputs: []string{"i"}},
+			{Name: "f", Op: OpFoldSteps, Inputs: []string{"x"}},
+			{Name: "m", Op: OpMaskSteps, Inputs: []string{"f"}},
+			{Name: "n", Op: OpMaskAll, Inputs: []string{"f"}},
+			{Name: "o", Op: OpMaskOr, Inputs: []string{"m", "n"}},
+			{Name: "w", Op: OpMaskConcat, Inputs: []string{"m", "o"}},
+			{Name: "a", Op: OpAttention, Inputs: []string{"f", "f", "f"}, Masks: []string{"", "o", ""}, Score: ScoreDot, Causal: true},
+			{Name: "s", Op: OpSelect, Inputs: []string{"a", "f"}, Mask: "m"},
+			{Name: "v", Op: OpFillMasked, Inputs: []string{"s"}, Mask: "o", MaskValue: 2},
+			{Name: "c", Op: OpConcatenate, Inputs: []string{"v", "f"}},
+			{Name: "e", Op: OpApplyMask, Inputs: []string{"c"}, Mask: "w"},
+			{Name: "d", Op: OpDot, Inputs: []string{"e", "v"}, Axes: []int{1, -1}, Normalize: true},
+			{Name: "p", Op: OpGlobalMaxPool, Inputs: []string{"d"}},
+			{Name: "u", Op: OpUnfoldSteps, Inputs: []string{"p", "x"}},
+			{Name: "r", Op: OpReverse, Inputs: []string{"u"}},
+			{Name: "t", Op: OpSubtract, Inputs: []string{"r", "u"}},
+			{Name: "y", Op: OpMaximum, Inputs: []string{"t", "u", "r"}},
+			{Name: "z", Op: OpFillMasked, Inputs: []string{"y"}, Mask: "any"},
+		},
+		Inputs: []string{"x", "ids"}, Outputs: []string{"z"},
+	})
+	for seed := uint64(3); seed < 80; seed += 4 {
+		add(randomNetwork(seed).Graph)
+	}
 	// The weights of the small network are also those of convolutions.
 	conv := g
 	conv.Nodes = append([]Node(nil), g.Nodes[:2]...)
