@@ -116,7 +116,7 @@ var recurrentOps = map[string]struct {
 
 // isRecurrent reports whether the layer walks through the steps of a sequence.
 func (l *layer) isRecurrent() bool {
-	return l.class == "RNN" || recurrentOps[l.class].gates > 0 && len(l.kind.reads) > 0 && containsWord(l.kind.reads, "return_sequences")
+	return containsWord("LSTM GRU SimpleRNN RNN CuDNNLSTM CuDNNGRU", l.class)
 }
 
 // cells returns the layers with the weights of a recurrent layer, in the order
