@@ -144,7 +144,7 @@ func (c *compiler) add(n *Node, later []Node) error {
 		in.vocab = min(in.vocab, l.vocab)
 	case *recurrent:
 		if l.tokens != nil {
-			compiled.args = c.model.nodes[compiled.in[0]].in
+			compiled.args = append(slices.Clone(c.model.nodes[compiled.in[0]].in), compiled.in[1:]...)
 		}
 	}
 	if compiled.kind == kindAny {

@@ -29,6 +29,7 @@ type Node struct {
 	GoBackwards         bool       `json:"go_backwards,omitempty"`         // process steps from last to first
 	TimeOrder           bool       `json:"time_order,omitempty"`           // with GoBackwards and ReturnSequences: output step t belongs to input step t; otherwise steps stand in processing order, as Keras returns them
 	ZeroOutputForMask   bool       `json:"zero_output_for_mask,omitempty"` // the output of a masked step is 0 instead of the previous output; without ReturnSequences too, where the last step's output is returned
+	State               State      `json:"state,omitempty"`                // recurrent: return a state after the last step in place of the output
 	ResetAfter          bool       `json:"reset_after,omitempty"`          // GRU: the reset gate multiplies h·U + b instead of h
 	MaskValue           float32    `json:"mask_value,omitempty"`           // MaskSteps: what masked steps consist of; FillMasked: what they become
 	Axis                int        `json:"axis,omitempty"`                 // Concatenate, softmax and its like, BatchNorm, GroupNorm: axis without the batch axis; -1 = last
@@ -96,7 +97,8 @@ const (
 	OpFoldSteps   Op = "FoldSteps"
 	OpUnfoldSteps Op = "UnfoldSteps"
 
-	// [T][D] -> [u] or, with ReturnSequences, [T][u].
+	// [T][D] -> [u] or, with ReturnSequences, [T][u]. Further inputs are the
+	// states to start from, [u] each: h, and c of an LSTM; without them they are 0.
 	// params: kernel [D][4u], recurrent kernel [u][4u], bias [4u] (absent without bias); gates i f c o
 	OpLSTM Op = "LSTM"
 	// params: kernel [D][3u], recurrent kernel [u][3u], bias [3u], or [2][3u] with ResetAfter (row 0 input, row 1 recurrent; absent without bias); gates z r h
@@ -176,6 +178,15 @@ const (
 	// params: Wq [D][n*k], Wk [F][n*k], Wv [E][n*v], Wo, or each with its bias
 	// behind it.
 	OpMultiHeadAttention Op = "MultiHeadAttention"
+)
+
+// State names a state of a recurrent layer.
+type State string
+
+// States.
+const (
+	HiddenState State = "hidden" // h: the last output, whatever is masked
+	CellState   State = "cell"   // c of an LSTM
 )
 
 // Score names the score of a query q and a key k in an Attention.

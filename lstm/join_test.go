@@ -123,8 +123,17 @@ func (n *network) joined() {
 		n.Outputs = []string{a}
 		return
 	}
-	last := n.recurrent(a, units, mask, Node{Op: OpLSTM, Units: 3})
+	op := Op(n.pick("LSTM", "GRU", "SimpleRNN"))
+	last := n.recurrent(a, units, mask, Node{Op: op, Units: 3})
 	n.Outputs = []string{n.dense(last, 3, 2, Softmax), a}
+	if n.chance(.5) { // a decoder that starts where an encoder ended
+		states := []string{n.recurrent(a, units, mask, Node{Op: op, Units: 3, State: HiddenState})}
+		if op == OpLSTM {
+			states = append(states, n.recurrent(b, units, maskB, Node{Op: op, Units: 3, State: CellState, GoBackwards: n.chance(.3)}))
+		}
+		decoded := n.recurrent(b, units, maskB, Node{Op: op, Units: 3, Inputs: states, ReturnSequences: true})
+		n.Outputs = append(n.Outputs, decoded, n.recurrent(decoded, 3, maskB, Node{Op: OpGRU, Units: 2}))
+	}
 }
 
 // sentences adds rows of several sequences, each read by a layer of its own:

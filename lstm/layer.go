@@ -153,6 +153,7 @@ func (n *Node) fieldsSet() []string {
 		{"time_order", n.TimeOrder},
 		{"zero_output_for_mask", n.ZeroOutputForMask},
 		{"reset_after", n.ResetAfter},
+		{"state", n.State != ""},
 		{"mask_value", n.MaskValue != 0},
 		{"axis", n.Axis != 0},
 		{"normalize", n.Normalize},

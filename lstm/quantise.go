@@ -150,7 +150,7 @@ func (t *Tensor) checkNumbers() error {
 // the state must lie within ±1.
 func (n *Node) integers() bool {
 	bounded := n.RecurrentActivation == Sigmoid || n.RecurrentActivation == HardSigmoidKeras2 || n.RecurrentActivation == HardSigmoidKeras3
-	return (n.Op == OpLSTM || n.Op == OpGRU) && n.Activation == Tanh && bounded && n.Units <= kernel.MaxInt8Rows
+	return (n.Op == OpLSTM || n.Op == OpGRU) && len(n.Inputs) == 1 && n.Activation == Tanh && bounded && n.Units <= kernel.MaxInt8Rows
 }
 
 // stateMatrix is matrix for the recurrent kernel, which multiplies states.

@@ -78,7 +78,7 @@ func (n *network) recurrent(in string, dim int, mask string, set Node) string {
 	if n.chance(.3) {
 		scale = 4 / float64(u+dim) // strong recurrence
 	}
-	set.Inputs, set.Mask = []string{in}, mask
+	set.Inputs, set.Mask = append([]string{in}, set.Inputs...), mask
 	set.Params = []string{n.weight(scale*2, dim, gates*u), n.weight(scale*2, u, gates*u)}
 	if n.chance(.8) {
 		if set.ResetAfter {

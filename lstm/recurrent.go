@@ -8,13 +8,13 @@ import (
 
 func init() {
 	register(OpLSTM, operation{
-		minInputs: 1, maxInputs: 1, mask: mayMask, minParams: 2, maxParams: 3,
-		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask",
+		minInputs: 1, maxInputs: 3, mask: mayMask, minParams: 2, maxParams: 3,
+		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask state",
 		build:  newLSTM,
 	})
 	register(OpGRU, operation{
-		minInputs: 1, maxInputs: 1, mask: mayMask, minParams: 2, maxParams: 3,
-		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask reset_after",
+		minInputs: 1, maxInputs: 2, mask: mayMask, minParams: 2, maxParams: 3,
+		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask reset_after state",
 		build:  newGRU,
 	})
 }
@@ -30,6 +30,9 @@ type recurrent struct {
 	sequences  bool // return the output of every step, not of the last one alone
 	timeOrder  bool // returned steps stand in the order of the input, also backwards
 	zeroMasked bool // the output of masked steps is 0, not the output before them
+
+	state   State // what is returned in place of the output
+	initial int   // states among the inputs
 
 	// tokens is the layer whose rows are the input. With it the layer reads the
 	// ids and folds each token's row into the input projection; nil = the layer
@@ -127,7 +130,20 @@ func newRecurrent(s *spec) (*recurrent, error) {
 	if err := s.elementwise("recurrent activation", s.RecurrentActivation); err != nil {
 		return nil, err
 	}
+	states := 1
+	if s.Op == OpLSTM {
+		states = 2
+	}
+	switch {
+	case s.State != "" && s.State != HiddenState && (s.State != CellState || states < 2):
+		return nil, fmt.Errorf("state %q is not known in this operation", s.State)
+	case s.State != "" && (s.ReturnSequences || s.ZeroOutputForMask):
+		return nil, fmt.Errorf("a state is returned after the last step alone")
+	case len(s.in) > 1 && len(s.in) != 1+states:
+		return nil, fmt.Errorf("%d states to start from, expected %d", len(s.in)-1, states)
+	}
 	l := &recurrent{
+		state: s.State, initial: len(s.in) - 1,
 		set: s.set, inputDim: dim, units: s.Units,
 		backwards: s.GoBackwards, sequences: s.ReturnSequences, timeOrder: s.TimeOrder, zeroMasked: s.ZeroOutputForMask,
 	}
@@ -139,6 +155,11 @@ func newRecurrent(s *spec) (*recurrent, error) {
 }
 
 func (l *recurrent) shape(dst []int, in [][]int) ([]int, error) {
+	for _, state := range in[1:] {
+		if len(state) != 1 || !sameDim(state[0], l.units) {
+			return nil, fmt.Errorf("a state of shape %s for %d units", shapeString(state), l.units)
+		}
+	}
 	if l.sequences {
 		dst = append(dst, in[0][0])
 	}
@@ -185,22 +206,42 @@ func (r *recurrentRunner) run(out *value, in []*value, mask *value) {
 	r.plan(in[0], mask, n, T)
 	r.skipPads(in[0], T)
 	for i, row := range r.order {
-		r.pads.state(r.h[i*width:][:width], r.c[i*width:][:width], int(r.lead[row]))
+		h, c := r.h[i*width:][:width], r.c[i*width:][:width]
+		if r.initial == 0 {
+			r.pads.state(h, c, int(r.lead[row]))
+			continue
+		}
+		clear(h)
+		clear(c)
+		copy(h, in[1].f[int(row)*u:][:u])
+		if r.initial > 1 {
+			copy(c, in[2].f[int(row)*u:][:u])
+		}
 	}
 	y := out.makeFloats()
 	r.walk(in[0], y, T)
 	if !r.sequences {
+		last := r.h
+		if r.state == CellState {
+			last = r.c
+		}
 		for i, row := range r.order {
-			last := y[int(row)*u:][:u]
-			copy(last, r.h[i*width:])
-			if r.zeroMasked && mask != nil && !mask.mask[int(row)*T+r.time(T-1, T)] {
-				clear(last)
+			y := y[int(row)*u:][:u]
+			copy(y, last[i*width:])
+			switch {
+			case r.state != "":
+			case r.initial > 0 && r.count[row] == 0:
+				clear(y) // no step, no output: the state stays what it was
+			case r.zeroMasked && mask != nil && !mask.mask[int(row)*T+r.time(T-1, T)]:
+				clear(y)
 			}
 		}
 		return
 	}
 	r.fillSkipped(y, mask, n, T)
-	r.passPadding(out, in[0], mask)
+	if r.initial == 0 { // else rows differ from their first step on
+		r.passPadding(out, in[0], mask)
+	}
 }
 
 // width is the number of elements of a row of h or c.
@@ -232,7 +273,7 @@ func (r *recurrentRunner) plan(in, mask *value, n, T int) {
 	}
 	for row := range n {
 		lead := 0
-		if mask == nil && padding != nil {
+		if mask == nil && padding != nil && r.initial == 0 {
 			lead = min(int(padding[row]), r.pads.limit(r.width(), r.cell.sWidth()))
 		}
 		r.lead[row] = int32(lead)
@@ -307,7 +348,7 @@ func (r *recurrentRunner) walk(in *value, y []float32, T int) {
 		x, at := r.project(in, r.at), r.at
 		for ; j < end; j++ {
 			n := int(r.active[j])
-			if j == 0 {
+			if j == 0 && r.initial == 0 {
 				r.first(x[:n])
 			} else {
 				r.cell.multiply(r.s, r.h, n, &r.work)

@@ -73,7 +73,7 @@ func reference(g Graph, params map[string]Tensor, in []Input, row, rows int) [][
 		// A state within ±1 is rounded to a multiple of 1/127 where it meets a
 		// recurrent kernel of bytes.
 		bytes := len(n.Params) > 1 && params[n.Params[1]].Int8 != nil &&
-			n.Activation == "tanh" && slices.Contains([]Activation{"sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"}, n.RecurrentActivation)
+			n.Activation == "tanh" && slices.Contains([]Activation{"sigmoid", "hard_sigmoid_keras2", "hard_sigmoid_keras3"}, n.RecurrentActivation) && len(n.Inputs) == 1
 		var shapes [][]int
 		for _, name := range n.Params {
 			shapes = append(shapes, params[name].Shape)
@@ -174,7 +174,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 		}
 		return out
 	case OpLSTM, OpGRU, OpSimpleRNN:
-		return refRecurrent(n, in, mask, w, bytes)
+		return refRecurrent(n, in, args[1:], mask, w, bytes)
 	case OpDense:
 		d := in.shape[len(in.shape)-1]
 		out := refValue{shape: append(slices.Clone(in.shape[:len(in.shape)-1]), n.Units)}
@@ -303,7 +303,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 	panic("reference: " + string(n.Op))
 }
 
-func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) refValue {
+func refRecurrent(n Node, in refValue, initial []refValue, mask []bool, w [][]float64, bytes bool) refValue {
 	u, T := n.Units, in.shape[0]
 	gates := map[Op]int{OpLSTM: 4, OpGRU: 3, OpSimpleRNN: 1}[n.Op]
 	// affine returns b + x·W for gate g of a kernel [len(x)][gates*u].
@@ -348,6 +348,11 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) r
 		}
 	}
 	h, c := make([]float64, u), make([]float64, u)
+	for i, to := range []*[]float64{&h, &c} {
+		if i < len(initial) {
+			*to = initial[i].x
+		}
+	}
 	before := make([]float64, u) // the output before
 	outputs := make([][]float64, T)
 	var order []int
@@ -394,7 +399,12 @@ func refRecurrent(n Node, in refValue, mask []bool, w [][]float64, bytes bool) r
 		}
 		outputs[s], before = h, h
 	}
-	if !n.ReturnSequences {
+	switch {
+	case n.State == HiddenState:
+		return refValue{shape: []int{u}, x: h}
+	case n.State == CellState:
+		return refValue{shape: []int{u}, x: c}
+	case !n.ReturnSequences:
 		return refValue{shape: []int{u}, x: outputs[T-1]}
 	}
 	if n.GoBackwards && n.TimeOrder {

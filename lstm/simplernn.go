@@ -4,8 +4,8 @@ import "coldstream/lstm/internal/kernel"
 
 func init() {
 	register(OpSimpleRNN, operation{
-		minInputs: 1, maxInputs: 1, mask: mayMask, minParams: 2, maxParams: 3,
-		fields: "units activation return_sequences go_backwards time_order zero_output_for_mask",
+		minInputs: 1, maxInputs: 2, mask: mayMask, minParams: 2, maxParams: 3,
+		fields: "units activation return_sequences go_backwards time_order zero_output_for_mask state",
 		build:  newSimpleRNN,
 	})
 }

@@ -5,6 +5,8 @@ package keras
 type arguments struct {
 	constants map[string]any
 	tensors   map[string]value
+	states    []value // to start a recurrent layer from
+	masked    bool    // a mask is among the arguments
 }
 
 // bool returns a constant that is true or false, false if it is not given.
@@ -30,14 +32,18 @@ func (f *functionalRun) call(l *layer, c call) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := arguments{map[string]any{}, map[string]value{}}
+	args := arguments{constants: map[string]any{}, tensors: map[string]value{}}
 	masks := map[string]operand{}
 	for _, k := range sortedKeys(c.kwargs) {
 		o := c.kwargs[k]
 		switch {
 		case o.none(), k == "training" && o.json == false:
 		case k == "mask", l.class == "MultiHeadAttention" && containsWord("query_mask value_mask key_mask", k):
-			masks[k] = o
+			masks[k], args.masked = o, true
+		case k == "initial_state" && l.takesStates():
+			if args.states, err = f.flatten(l, o); err != nil {
+				return nil, err
+			}
 		case l.kind != nil && l.kind.callArgs != nil && containsWord(attends, k):
 			args.constants[k] = o.json
 		case l.class == "MultiHeadAttention" && o.from != nil && containsWord("value key", k):
@@ -55,6 +61,9 @@ func (f *functionalRun) call(l *layer, c call) ([]value, error) {
 	}
 	return f.applyWith(l, in, args)
 }
+
+// takesStates reports whether the layer can start from given states.
+func (l *layer) takesStates() bool { return l.class == "Bidirectional" || l.isRecurrent() }
 
 // setMask puts the mask given as argument k of a call on its tensors.
 func (f *functionalRun) setMask(l *layer, k string, o operand, in []value, args arguments) error {

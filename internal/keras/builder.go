@@ -314,7 +314,7 @@ func (f *functionalRun) value(r ref) (value, error) {
 	}
 	if r.output >= len(out) {
 		l := f.layers[r.layer]
-		return value{}, l.fail("its output %d is used, which is not supported: states (return_state=true) stay inside the layer", r.output)
+		return value{}, l.fail("its output %d is used, but it has %d", r.output, len(out))
 	}
 	v := out[r.output]
 	if v.lost != nil && *v.lost {

@@ -17,18 +17,18 @@ var cudnnLayers = map[string]*layerType{
 
 func cudnnType() *layerType {
 	return &layerType{
-		reads:   "units return_sequences go_backwards",
+		reads:   "units return_sequences return_state go_backwards",
 		ignores: weightOptions + " unit_forget_bias " + recurrentIgnores,
 		fixed:   recurrentFixed,
 		mask:    ownMask,
 		slots: func(*layer, version) ([]slot, error) {
 			return []slot{{name: "kernel", folder: "cell"}, {name: "recurrent_kernel", folder: "cell"}, {name: "bias", folder: "cell"}}, nil
 		},
-		call: func(b *builder, l *layer, in []value) ([]value, error) {
+		callArgs: func(b *builder, l *layer, in []value, args arguments) ([]value, error) {
 			if len(in) > 0 && in[0].mask != "" {
 				return nil, l.fail("its input has a mask, which the layer does not support in Keras either")
 			}
-			return callRecurrent(b, l, in)
+			return callRecurrent(b, l, in, args)
 		},
 	}
 }

@@ -36,13 +36,16 @@ func (p *parser) connect(n *network, entries []any) error {
 	return nil
 }
 
-// numberCalls finds where the calls of nested models begin to count. Up to
+// numberCalls notes whose further outputs are used, and finds where the calls
+// of nested models begin to count. Up to
 // Keras 2.15 a model that was built before it was used in another one has call
 // 0 of its own, which the file leaves out: its uses are 1, 2, ... Every call in
 // a file is used by something, so the least number that is used tells.
 func (n *network) numberCalls() {
 	least := map[string]int{}
+	further := map[string]bool{}
 	note := func(r ref) {
+		further[r.layer] = further[r.layer] || r.output > 0
 		if k, ok := least[r.layer]; !ok || r.call < k {
 			least[r.layer] = r.call
 		}
@@ -70,6 +73,7 @@ func (n *network) numberCalls() {
 		note(r)
 	}
 	for _, l := range n.layers {
+		l.statesUsed = further[l.name]
 		if l.inner != nil && least[l.name] == 1 {
 			l.firstCall = 1
 		}

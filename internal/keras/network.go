@@ -41,6 +41,8 @@ type layer struct {
 	roles []string // of parts, in the order of their weights
 	calls []call   // Functional only: one for each time the layer is used
 
+	statesUsed bool // Functional only: something uses an output but the first
+
 	firstCall int // number by which the first of calls is referred to
 
 	group   string            // of the layer in a .keras file, once loaded

@@ -11,16 +11,14 @@ import (
 const cellReads = "units activation use_bias"
 
 // recurrentReads are those of the layer around the cell.
-const recurrentReads = "return_sequences go_backwards zero_output_for_mask unroll"
+const recurrentReads = "return_sequences return_state go_backwards zero_output_for_mask unroll"
 
 // cellIgnores only matter in training or choose between ways to compute the
 // same.
 const cellIgnores = weightOptions + " unit_forget_bias dropout recurrent_dropout implementation"
 
 // recurrentIgnores repeat shapes or choose between ways to compute the same.
-// With return_state the states are further outputs of the layer, which fail
-// when something uses them.
-const recurrentIgnores = "input_dim input_length use_cudnn return_state"
+const recurrentIgnores = "input_dim input_length use_cudnn"
 
 var recurrentFixed = []fixedOption{
 	{"stateful", `[false]`, "save the model with stateful=False"},
@@ -44,7 +42,7 @@ var recurrentLayers = map[string]*layerType{
 		parts: func(p *parser, l *layer) error {
 			return p.part(l, "cell", asObject(l.config["cell"]))
 		},
-		call: callRecurrent,
+		callArgs: callRecurrent,
 	},
 	"StackedRNNCells": {
 		reads: "cells",
@@ -57,12 +55,12 @@ var recurrentLayers = map[string]*layerType{
 
 func recurrentType(reads string) *layerType {
 	return &layerType{
-		reads:   cellReads + " " + recurrentReads + reads,
-		ignores: cellIgnores + " " + recurrentIgnores,
-		fixed:   recurrentFixed,
-		mask:    ownMask,
-		slots:   func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "cell") },
-		call:    callRecurrent,
+		reads:    cellReads + " " + recurrentReads + reads,
+		ignores:  cellIgnores + " " + recurrentIgnores,
+		fixed:    recurrentFixed,
+		mask:     ownMask,
+		slots:    func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "cell") },
+		callArgs: callRecurrent,
 	}
 }
 
@@ -153,44 +151,59 @@ func cellSlots(l *layer, v version, folder string) ([]slot, error) {
 	return s, o.err
 }
 
-func callRecurrent(b *builder, l *layer, in []value) ([]value, error) {
-	return single(b.recurrent(l, in, func(*lstm.Node) {}))
+func callRecurrent(b *builder, l *layer, in []value, args arguments) ([]value, error) {
+	if len(in) == 0 {
+		return nil, l.fail("called without a tensor")
+	}
+	return b.recurrent(l, in[0], initial{append(in[1:len(in):len(in)], args.states...), args.masked}, l.statesUsed, func(*lstm.Node) {})
 }
 
-// recurrent adds the nodes of a recurrent layer, one for each cell. adjust
-// changes the last one before its options are checked against each other: a
-// Bidirectional layer orders its parts' outputs.
+// initial is what a recurrent layer is called with besides its sequence.
+type initial struct {
+	states []value // h, and c of an LSTM; none = zeros
+	masked bool    // a mask is among the arguments, not only on the sequence
+}
+
+// recurrent adds the nodes of a recurrent layer, one for each cell, and returns
+// the output and, if they are used and returned, the states. adjust changes the
+// last node before its options are checked against each other: a Bidirectional
+// layer orders its parts' outputs.
 //
 // A masked step leaves the states as they are; its output is the one before
 // it, or 0 with zero_output_for_mask.
-func (b *builder) recurrent(l *layer, in []value, adjust func(*lstm.Node)) (value, error) {
+func (b *builder) recurrent(l *layer, x value, from initial, statesUsed bool, adjust func(*lstm.Node)) ([]value, error) {
 	o := l.options()
 	last := lstm.Node{
 		ReturnSequences:   o.bool("return_sequences", false),
 		GoBackwards:       o.bool("go_backwards", false),
 		ZeroOutputForMask: o.bool("zero_output_for_mask", false),
 	}
-	unroll := o.bool("unroll", false)
+	unroll, returnState := o.bool("unroll", false), o.bool("return_state", false)
 	if o.err != nil {
-		return value{}, l.wrap(o.err)
+		return nil, l.wrap(o.err)
 	}
-	if len(in) > 1 {
-		return value{}, l.fail("initial states or constants as inputs are not supported; start from zero states")
-	}
-	x, _, err := sequence(l, in)
+	x, _, err := sequence(l, []value{x})
 	if err != nil {
-		return value{}, err
+		return nil, err
 	}
 	cells, err := l.cells()
 	if err != nil {
-		return value{}, err
+		return nil, err
+	}
+	statesUsed = statesUsed && returnState
+	if len(cells) > 1 && (statesUsed || len(from.states) > 0) {
+		return nil, l.fail("the states of several cells as inputs or outputs are not supported; use one layer for each cell")
+	}
+	passes := x.mask // goes on with a sequence
+	if len(from.states) > 0 && b.version.keras3() && !from.masked {
+		x.mask = "" // Keras 3 takes no mask off a tensor then
 	}
 	// A cell below others gives them every step, in the order of time.
 	for _, c := range cells[:len(cells)-1] {
 		n := lstm.Node{ReturnSequences: true, GoBackwards: last.GoBackwards, TimeOrder: last.GoBackwards}
 		mask := x.mask
-		if x, err = b.cell(c, x, n); err != nil {
-			return value{}, err
+		if x, err = b.cell(c, x, nil, n); err != nil {
+			return nil, err
 		}
 		x.mask = mask
 	}
@@ -199,24 +212,54 @@ func (b *builder) recurrent(l *layer, in []value, adjust func(*lstm.Node)) (valu
 		last.ZeroOutputForMask = false
 	}
 	if last.ZeroOutputForMask && last.ReturnSequences && last.GoBackwards && unroll {
-		return value{}, l.fail("unroll=true with a mask, running backwards, is not supported: Keras puts the zeros of masked steps at the wrong end; save the model with unroll=False")
+		return nil, l.fail("unroll=true with a mask, running backwards, is not supported: Keras puts the zeros of masked steps at the wrong end; save the model with unroll=False")
 	}
-	mask := x.mask
-	y, err := b.cell(cells[len(cells)-1], x, last)
-	if err == nil && last.ReturnSequences {
-		y.mask = mask
+	cell := cells[len(cells)-1]
+	y, err := b.cell(cell, x, from.states, last)
+	if err != nil {
+		return nil, err
 	}
-	return y, err
+	if last.ReturnSequences {
+		y.mask = passes
+	}
+	out := []value{y}
+	if !statesUsed {
+		return out, nil
+	}
+	kinds := []lstm.State{lstm.HiddenState}
+	if recurrentOps[cell.class].op == lstm.OpLSTM {
+		kinds = append(kinds, lstm.CellState)
+	}
+	for _, state := range kinds {
+		v, err := b.cell(cell, x, from.states, lstm.Node{GoBackwards: last.GoBackwards, State: state})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // cell adds the node of one cell; n says how it walks.
-func (b *builder) cell(l *layer, x value, n lstm.Node) (value, error) {
+func (b *builder) cell(l *layer, x value, states []value, n lstm.Node) (value, error) {
 	kind := recurrentOps[l.class]
 	o := l.options()
-	n.Op, n.Units, n.Inputs, n.Mask = kind.op, o.positive("units"), []string{x.node}, x.mask
+	n.Op, n.Units, n.Inputs, n.Mask = kind.op, o.positive("units"), append([]string{x.node}, nodesOf(states)...), x.mask
 	bias := o.bool("use_bias", true)
 	if o.err != nil {
 		return value{}, l.wrap(o.err)
+	}
+	count := 1
+	if kind.op == lstm.OpLSTM {
+		count = 2
+	}
+	if len(states) > 0 && len(states) != count {
+		return value{}, l.fail("called with %d states or constants besides its sequence, expected %d", len(states), count)
+	}
+	for _, s := range states {
+		if !equalShapes(s.shape, []int{n.Units}) {
+			return value{}, l.fail("called with a state of shape %s for %d units", shapeText(s.shape), n.Units)
+		}
 	}
 	var err error
 	if n.Activation, err = b.cellActivation(l, "activation", "tanh"); err != nil {

@@ -11,10 +11,10 @@ var wrapperLayers = map[string]*layerType{
 	"Bidirectional": {
 		reads: "merge_mode layer backward_layer",
 		// Keras 2 writes the number of extra inputs.
-		fixed: []fixedOption{{"num_constants", `[null, 0]`, "constants as inputs are not supported"}},
-		mask:  ownMask,
-		parts: bidirectionalParts,
-		call:  callBidirectional,
+		fixed:    []fixedOption{{"num_constants", `[null, 0]`, "constants as inputs are not supported"}},
+		mask:     ownMask,
+		parts:    bidirectionalParts,
+		callArgs: callBidirectional,
 	},
 }
 
@@ -65,7 +65,7 @@ var merges = map[string]lstm.Op{
 }
 
 // callBidirectional adds one node for each direction and one that merges them.
-func callBidirectional(b *builder, l *layer, in []value) ([]value, error) {
+func callBidirectional(b *builder, l *layer, in []value, args arguments) ([]value, error) {
 	mode, given := l.config["merge_mode"]
 	if !given {
 		mode = "concat"
@@ -74,9 +74,12 @@ func callBidirectional(b *builder, l *layer, in []value) ([]value, error) {
 	if !ok && mode != nil {
 		return nil, l.fail("merge_mode=%.60s is not supported", jsonText(mode))
 	}
-	y, err := b.directions(l, in)
+	if len(in) == 0 {
+		return nil, l.fail("called without a tensor")
+	}
+	y, states, err := b.directions(l, in[0], initial{append(in[1:len(in):len(in)], args.states...), args.masked})
 	if err != nil || mode == nil { // None: two outputs
-		return y, err
+		return append(y, states...), err
 	}
 	n := lstm.Node{Op: op, Inputs: nodesOf(y)}
 	shape := slices.Clone(y[0].shape)
@@ -90,21 +93,25 @@ func callBidirectional(b *builder, l *layer, in []value) ([]value, error) {
 	}
 	out := b.add(l, n, shape)
 	out.mask = y[0].mask
-	return []value{out}, nil
+	return append([]value{out}, states...), nil
 }
 
 // directions adds both layers of a Bidirectional one. Sequences of the layer
-// that runs backwards are put in the order of time.
-func (b *builder) directions(l *layer, in []value) ([]value, error) {
-	var y []value
+// that runs backwards are put in the order of time. The first half of the
+// states to start from is the forward layer's.
+func (b *builder) directions(l *layer, x value, from initial) (y, states []value, err error) {
+	half := len(from.states) / 2
+	if len(from.states)%2 != 0 {
+		return nil, nil, l.fail("called with %d states, expected as many for each direction", len(from.states))
+	}
 	for i, role := range []string{forwardLayer, backwardLayer} {
 		part := l.parts[role]
 		o := part.options()
 		back, sequences := o.bool("go_backwards", false), o.bool("return_sequences", false)
 		if o.err != nil {
-			return nil, part.wrap(o.err)
+			return nil, nil, part.wrap(o.err)
 		}
-		v, err := b.recurrent(part, in, func(n *lstm.Node) {
+		out, err := b.recurrent(part, x, initial{from.states[i*half:][:half], from.masked}, l.statesUsed, func(n *lstm.Node) {
 			// Keras turns round the sequence of the backward layer, whichever way
 			// the layer runs.
 			n.TimeOrder = back && sequences && role == backwardLayer
@@ -113,16 +120,19 @@ func (b *builder) directions(l *layer, in []value) ([]value, error) {
 			}
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		v := out[0]
+		states = append(states, out[1:]...)
 		if sequences && role == backwardLayer && !back {
+			mask := v.mask
 			v = b.add(part, lstm.Node{Op: lstm.OpReverse, Inputs: []string{v.node}}, v.shape)
-			v.mask = in[0].mask
+			v.mask = mask
 		}
 		b.note(part, []value{v})
 		if y = append(y, v); i > 0 && len(y[0].shape) != len(v.shape) {
-			return nil, l.fail("its two layers differ in return_sequences")
+			return nil, nil, l.fail("its two layers differ in return_sequences")
 		}
 	}
-	return y, nil
+	return y, states, nil
 }

@@ -88,6 +88,23 @@ def bidirectional_without_merge():
     return keras.Model(i, [L.LSTM(2)(a), L.GRU(2)(b)])
 
 
+@case
+def states_of_an_encoder():
+    """Masked in Keras 2; Keras 3 takes no mask with an initial state."""
+    i, e = masked()
+    x, h, c = L.LSTM(3, return_sequences=True, return_state=True)(e)
+    g, s = L.GRU(3, return_state=True)(x)
+    return keras.Model(i, [L.LSTM(3)(x, initial_state=[h, c]), L.SimpleRNN(3, return_sequences=True)(e, initial_state=s), g, h, c])
+
+
+@case
+def states_of_a_bidirectional():
+    i, e = masked(False)
+    x, fh, fc, bh, bc = L.Bidirectional(L.LSTM(3, return_state=True, return_sequences=True))(e)
+    y = L.Bidirectional(L.LSTM(3))(x, initial_state=[bh, bc, fh, fc])
+    return keras.Model(i, [y, L.Concatenate()([fh, bh]), fc])
+
+
 # TimeDistributed -------------------------------------------------------------
 
 def grid_rows():

@@ -12,13 +12,6 @@ def refused_class():
     return sequential(*ids(), L.Conv1DTranspose(3, 2), L.LSTM(3))
 
 
-@case(refused='layer "lstm')
-def refused_initial_state():
-    i, e = masked()
-    x, h, c = L.LSTM(3, return_sequences=True, return_state=True)(e)
-    return keras.Model(i, L.LSTM(3)(x, initial_state=[h, c]))
-
-
 @case(refused='layer "lambda" (Lambda): holds Python code')
 def refused_lambda():
     return sequential(*ids(), L.Lambda(lambda x: x * 2, name="lambda"), L.LSTM(3))

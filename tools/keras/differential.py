@@ -51,9 +51,7 @@ LARGEST = 1e4
 
 # Refusals on purpose: what they name gives outputs in Keras that nobody wants.
 MAY_REFUSE = [
-    "states (return_state=true) stay inside the layer",
-    "called with initial_state=",
-    "initial states or constants as inputs are not supported",
+    "the states of several cells as inputs or outputs are not supported",
     "unroll=true with a mask, running backwards, is not supported",
 ]
 
