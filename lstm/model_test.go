@@ -51,7 +51,7 @@ func TestNewNamesTheFault(t *testing.T) {
 		"unknown input":            {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Inputs[0] = "wrods" }, `node "lstm" (LSTM): input "wrods" is not a node of the graph`},
 		"order":                    {func(g *Graph, _ map[string]Tensor) { g.Nodes[2], g.Nodes[3] = g.Nodes[3], g.Nodes[2] }, `input "words" stands later`},
 		"input of itself":          {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Inputs[0] = "lstm" }, `input "lstm" is not a node`},
-		"two inputs":               {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Inputs = []string{"words", "words"} }, `2 inputs, expected 1`},
+		"two inputs":               {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Inputs = []string{"words", "words"} }, `1 states to start from, expected 2`},
 		"no input":                 {func(g *Graph, _ map[string]Tensor) { g.Nodes[4].Inputs = nil }, `0 inputs, expected 1`},
 		"values for ids":           {func(g *Graph, _ map[string]Tensor) { g.Nodes[2].Inputs[0] = "mask" }, `input "mask" is a mask, expected token ids`},
 		"ids for values":           {func(g *Graph, _ map[string]Tensor) { g.Nodes[lstm].Inputs[0] = "ids" }, `input "ids" is token ids, expected values`},
