@@ -46,7 +46,9 @@ func callTimeDistributed(b *builder, l *layer, in []value) ([]value, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, y := range out {
+	inside := out // noted as what the wrapped layer gives
+	out = slices.Clone(inside)
+	for i, y := range inside {
 		shape := append([]int{x.shape[0]}, y.shape...)
 		mask := y.mask
 		out[i] = b.add(l, lstm.Node{Op: lstm.OpUnfoldSteps, Inputs: []string{y.node, x.node}}, shape)
