@@ -140,7 +140,7 @@ func (r *attentionRunner) of(q, k []float32) float32 {
 			sum += v
 		}
 	}
-	return r.weight * float32(sum)
+	return float32(r.weight * float32(sum))
 }
 
 // dot returns the sum of the products of two vectors; those of float32 are
@@ -273,7 +273,7 @@ func (r *multiHeadRunner) run(out *value, in []*value, _ *value) {
 	r.scores, r.hidden = grow(r.scores, S), grow(r.hidden, S)
 	r.values, r.sum = grow(r.values, S*r.value), grow(r.sum, r.value)
 	for i := range r.q {
-		r.q[i] *= r.scale
+		r.q[i] = float32(r.q[i] * r.scale)
 	}
 	for row := range rows {
 		for head := range r.heads {
