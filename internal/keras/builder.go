@@ -260,7 +260,7 @@ func (b *builder) runFunctional(n *network, in []value) ([]value, error) {
 		f.done[callKey{r.layer, 0}] = in[i : i+1]
 		b.note(l, in[i:i+1])
 	}
-	if b.version.keras3() && n.has("MultiHeadAttention") {
+	if b.version.losesMasks() && n.has("MultiHeadAttention") {
 		for _, k := range n.executionOrder() {
 			if _, err := f.result(k); err != nil {
 				return nil, err
