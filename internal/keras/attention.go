@@ -33,6 +33,9 @@ var attentionLayers = map[string]*layerType{
 	},
 }
 
+// isAttention reports whether the layer can return scores.
+func (l *layer) isAttention() bool { return l.kind != nil && attentionLayers[l.class] != nil }
+
 // attends names the arguments of a call that attention layers read: constants,
 // and for MultiHeadAttention further tensors and masks.
 const attends = "use_causal_mask return_attention_scores"

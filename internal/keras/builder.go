@@ -15,6 +15,7 @@ type value struct {
 	node  string // of the graph
 	shape []int  // without the batch axis, -1 = variable
 	mask  string // mask node that goes with it, "" = none
+	dtype string // that Keras computed it in, "" = not known
 	lost  *bool  // true: a layer has taken the mask off the tensor, see loseMasks
 	text  bool   // strings: only the layers of textLayers take them
 	truth *truth // not nil: a tensor of truth values made by an operation, and no node
@@ -209,6 +210,9 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 		if b.maskAxes[x.mask] > 1 && l.kind != nil && l.kind.mask == ownMask && l.class != "TimeDistributed" {
 			return nil, l.fail("its input has a mask with %d axes, which only TimeDistributed layers support", b.maskAxes[x.mask])
 		}
+		if b.losesMaskByCast(l, x) {
+			return nil, l.fail("computes in %s what comes in %s with a mask, which Keras before 3.15 loses on the way (the file is from %s); give both layers one dtype", l.computeDtype(), x.dtype, b.version.text)
+		}
 		if x.text && l.inner == nil && textLayers[l.class] == nil {
 			return nil, l.fail("called with texts; only TextVectorization takes them, as the first layer")
 		}
@@ -229,6 +233,9 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 	for i := range out {
 		if out[i].lost == nil {
 			out[i].lost = new(bool)
+		}
+		if l.kind != nil {
+			out[i].dtype = l.computeDtype()
 		}
 	}
 	if l.kind != nil && l.kind.mask != ownMask {
@@ -308,7 +315,10 @@ func (f *functionalRun) value(r ref) (value, error) {
 	}
 	if r.output >= len(out) {
 		l := f.layers[r.layer]
-		return value{}, l.fail("its output %d is used, which is not supported: states (return_state=true) stay inside the layer", r.output)
+		if l.isAttention() {
+			return value{}, l.fail("its scores are used (return_attention_scores=true), which is not supported; use its first output alone")
+		}
+		return value{}, l.fail("its output %d is used, which is not supported: states (return_state=true) stay inside the layer; use its first output, which without return_sequences is the last state", r.output)
 	}
 	v := out[r.output]
 	if v.lost != nil && *v.lost {

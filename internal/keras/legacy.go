@@ -105,11 +105,25 @@ func legacyGroups(g *hdf5.Group) ([]legacyGroup, error) {
 			return nil, err
 		}
 		weights = slices.DeleteFunc(weights, isSeed)
+		if twice := repeated(weights); twice != "" {
+			return nil, fmt.Errorf("layer %q has two tensors called %q, and the file can hold only one: Keras failed as it saved it; save the model as .keras", printable(name), printable(twice))
+		}
 		if len(weights) > 0 {
 			groups = append(groups, legacyGroup{name, weights})
 		}
 	}
 	return groups, nil
+}
+
+// repeated returns a name that is in the list twice, "" if there is none.
+func repeated(names []string) string {
+	s := slices.Sorted(slices.Values(names))
+	for i := 1; i < len(s); i++ {
+		if s[i] == s[i-1] {
+			return s[i]
+		}
+	}
+	return ""
 }
 
 // isSeed reports whether a weight is the state of a random generator, which
