@@ -52,7 +52,7 @@ func callTimeDistributed(b *builder, l *layer, in []value) ([]value, error) {
 			out[i].mask = x.mask
 		case mask != "":
 			m := b.add(l, lstm.Node{Op: lstm.OpUnfoldSteps, Inputs: []string{mask, x.node}}, nil)
-			b.maskAxes[m.node] = b.maskAxes[mask] + 1
+			b.maskAxes[m.node] = max(b.maskAxes[mask], 1) + 1
 			out[i].mask = m.node
 		case b.maskAxes[x.mask] == 2:
 			out[i].mask = b.mask("any "+x.mask, lstm.Node{Name: x.mask + "/any", Op: lstm.OpMaskAny, Inputs: []string{x.mask}})

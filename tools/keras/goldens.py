@@ -570,6 +570,7 @@ def refused_operation():
 cases_layers.add(sys.modules[__name__])
 sys.modules["goldens"] = sys.modules[__name__]
 import cases_recurrent  # noqa: E402, F401
+import cases_wild  # noqa: E402, F401
 
 
 # Writing --------------------------------------------------------------------
