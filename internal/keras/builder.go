@@ -203,7 +203,7 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 	if b.calls++; b.calls > maxCalls {
 		return nil, fmt.Errorf("the model uses its layers more than %d times", maxCalls)
 	}
-	for _, x := range in {
+	for i, x := range in {
 		if x.truth != nil {
 			return nil, l.fail("called with the truth values of an operation, which is not supported")
 		}
@@ -211,7 +211,11 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 			return nil, l.fail("its input has a mask with %d axes, which only TimeDistributed layers support", b.maskAxes[x.mask])
 		}
 		if b.losesMaskByCast(l, x) {
-			return nil, l.fail("computes in %s what comes in %s with a mask, which Keras before 3.15 loses on the way (the file is from %s); give both layers one dtype", l.computeDtype(), x.dtype, b.version.text)
+			if b.version.unsaid() {
+				return nil, l.fail("computes in %s what comes in %s with a mask, which Keras before 3.15 loses on the way, and the architecture does not say its version; add \"keras_version\" to the JSON, as in \"keras_version\": \"3.10.0\"", l.computeDtype(), x.dtype)
+			}
+			in = slices.Clone(in)
+			in[i].mask = ""
 		}
 		if x.text && l.inner == nil && textLayers[l.class] == nil {
 			return nil, l.fail("called with texts; only TextVectorization takes them, as the first layer")

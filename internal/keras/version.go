@@ -54,6 +54,9 @@ func (v version) losesMasks() bool { return v.atLeast(3, 8) }
 // everything is: Keras 3.10 and later do.
 func (v version) zeroesSoftmax() bool { return v.atLeast(3, 10) }
 
+// unsaid reports whether the version is one that a config of Keras 3 let guess.
+func (v version) unsaid() bool { return v.text == "3" }
+
 // keras1 reports whether option names and weights are those of Keras 1.
 func (v version) keras1() bool { return v.major == 1 }
 
