@@ -43,7 +43,7 @@ func isOperation(entry object, v version) bool {
 
 // likeOperation reports whether a class that is called this may be an operation.
 func likeOperation(class string) bool {
-	return operations[class] != nil || layerTypes[class] == nil || mergingLayers[class] != nil || class == "Softmax"
+	return operations[class] != nil || layerTypes[class] == nil || mergingLayers[class] != nil
 }
 
 // truth is a tensor of truth values over the steps of a sequence, perhaps with
