@@ -84,8 +84,8 @@ func (f *functionalRun) setMask(l *layer, k string, o operand, in []value, args 
 	}
 	at := map[string]int{"query_mask": 0, "value_mask": 1, "key_mask": 2}
 	switch i, named := at[k]; {
-	case k == "query_mask" && f.version.keras3():
-		return nil // Keras 3 looks at the tensor alone
+	case k == "query_mask" && f.version.losesMasks():
+		return nil // there, the layer looks at the tensor alone
 	case named && i < len(in):
 		return read(o, &in[i])
 	case named:

@@ -33,6 +33,9 @@ var attentionLayers = map[string]*layerType{
 	},
 }
 
+// isAttention reports whether the layer can return scores.
+func (l *layer) isAttention() bool { return l.kind != nil && attentionLayers[l.class] != nil }
+
 // attends names the arguments of a call that attention layers read: constants,
 // and for MultiHeadAttention further tensors and masks.
 const attends = "use_causal_mask return_attention_scores"
@@ -121,7 +124,9 @@ func callAttention(b *builder, l *layer, in []value, args arguments) ([]value, e
 		}
 		y = b.add(l, lstm.Node{Op: op, Inputs: []string{y.node}, Mask: query.mask}, y.shape)
 	}
-	y.mask = query.mask
+	if b.version.seesListMasks() {
+		y.mask = query.mask
+	}
 	return []value{y}, nil
 }
 
@@ -202,11 +207,11 @@ func callMultiHead(b *builder, l *layer, in []value, args arguments) ([]value, e
 		Op: lstm.OpMultiHeadAttention, Inputs: nodesOf([]value{query, val, key}),
 		Heads: heads, Units: units, Causal: causal, MaskedScores: lstm.MaskedAdd,
 	}
-	if b.version.keras3() {
+	switch slow := dropout > 0 || scores; {
+	case slow && b.version.zeroesSoftmax():
+		n.MaskedScores = lstm.MaskedZero
+	case !slow && b.version.fusesAttention():
 		n.MaskedScores = lstm.MaskedReplace
-		if dropout > 0 || scores {
-			n.MaskedScores = lstm.MaskedZero
-		}
 	}
 	// shapes in the file and in the graph
 	for i, s := range [][2][]int{
@@ -234,6 +239,9 @@ func callMultiHead(b *builder, l *layer, in []value, args arguments) ([]value, e
 	}
 	if query.mask != "" || val.mask != "" || key.mask != "" {
 		n.Masks = []string{query.mask, val.mask, key.mask}
+		if b.version.orLater {
+			return nil, l.fail(`has a mask, for which Keras 3.7, 3.8 and 3.10 changed the rules, and the architecture does not say its version; add "keras_version" to the JSON, as in "keras_version": "3.10.0"`)
+		}
 	}
 	y := b.add(l, n, []int{query.shape[0], units})
 	y.mask = query.mask
@@ -241,10 +249,10 @@ func callMultiHead(b *builder, l *layer, in []value, args arguments) ([]value, e
 	return []value{y}, nil
 }
 
-// loseMasks takes the masks off the inputs of a MultiHeadAttention, as Keras 3
-// does: whatever else is called with these tensors afterwards sees no mask.
+// loseMasks takes the masks off the inputs of a MultiHeadAttention, as later
+// versions do: whatever else is called with these tensors afterwards sees no mask.
 func (b *builder) loseMasks(in ...value) {
-	if !b.version.keras3() {
+	if !b.version.losesMasks() {
 		return
 	}
 	for _, x := range in {

@@ -15,6 +15,7 @@ type value struct {
 	node  string // of the graph
 	shape []int  // without the batch axis, -1 = variable
 	mask  string // mask node that goes with it, "" = none
+	dtype string // that Keras computed it in, "" = not known
 	lost  *bool  // true: a layer has taken the mask off the tensor, see loseMasks
 	text  bool   // strings: only the layers of textLayers take them
 	truth *truth // not nil: a tensor of truth values made by an operation, and no node
@@ -208,12 +209,19 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 	if b.calls++; b.calls > maxCalls {
 		return nil, fmt.Errorf("the model uses its layers more than %d times", maxCalls)
 	}
-	for _, x := range in {
+	for i, x := range in {
 		if x.truth != nil {
 			return nil, l.fail("called with the truth values of an operation, which is not supported")
 		}
 		if b.maskAxes[x.mask] > 1 && l.kind != nil && l.kind.mask == ownMask && l.class != "TimeDistributed" {
 			return nil, l.fail("its input has a mask with %d axes, which only TimeDistributed layers support", b.maskAxes[x.mask])
+		}
+		if b.losesMaskByCast(l, x) {
+			if b.version.unsaid() {
+				return nil, l.fail("computes in %s what comes in %s with a mask, which Keras before 3.15 loses on the way, and the architecture does not say its version; add \"keras_version\" to the JSON, as in \"keras_version\": \"3.10.0\"", l.computeDtype(), x.dtype)
+			}
+			in = slices.Clone(in)
+			in[i].mask = ""
 		}
 		if x.text && l.inner == nil && textLayers[l.class] == nil {
 			return nil, l.fail("called with texts; only TextVectorization takes them, as the first layer")
@@ -235,6 +243,9 @@ func (b *builder) applyWith(l *layer, in []value, args arguments) ([]value, erro
 	for i := range out {
 		if out[i].lost == nil {
 			out[i].lost = new(bool)
+		}
+		if l.kind != nil {
+			out[i].dtype = l.computeDtype()
 		}
 	}
 	if l.kind != nil && l.kind.mask != ownMask {
@@ -266,7 +277,7 @@ func (b *builder) runFunctional(n *network, in []value) ([]value, error) {
 		f.done[callKey{r.layer, 0}] = in[i : i+1]
 		b.note(l, in[i:i+1])
 	}
-	if b.version.keras3() && n.has("MultiHeadAttention") {
+	if b.version.losesMasks() && n.has("MultiHeadAttention") {
 		for _, k := range n.executionOrder() {
 			if _, err := f.result(k); err != nil {
 				return nil, err
@@ -314,6 +325,9 @@ func (f *functionalRun) value(r ref) (value, error) {
 	}
 	if r.output >= len(out) {
 		l := f.layers[r.layer]
+		if l.isAttention() {
+			return value{}, l.fail("its scores are used (return_attention_scores=true), which is not supported; use its first output alone")
+		}
 		return value{}, l.fail("its output %d is used, but it has %d", r.output, len(out))
 	}
 	v := out[r.output]

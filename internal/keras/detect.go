@@ -142,7 +142,7 @@ func (f *file) useConfig(config []byte) error {
 			return fmt.Errorf("the architecture: %w", err)
 		}
 	} else if writtenByKeras3(f.entry) {
-		said = version{text: "3", major: 3}
+		said = version3Of(f.entry)
 	}
 	switch {
 	case said.major == 0 && f.version.major == 0:
@@ -164,19 +164,42 @@ func (f *file) useConfig(config []byte) error {
 // writtenByKeras3 reports whether a config has marks of Keras 3, whose
 // to_json() leaves out the version.
 func writtenByKeras3(v any) bool {
+	return anyObject(v, func(o object) bool {
+		return o["class_name"] == "DTypePolicy" || o["class_name"] == "__keras_tensor__" || o["batch_shape"] != nil
+	})
+}
+
+// version3Of tells as much about the version of a config of Keras 3 as its
+// layers do: since 3.4 they name their policies by class, and since 3.13 they
+// have options of quantization.
+func version3Of(v any) version {
+	has := func(key string) bool {
+		return anyObject(v, func(o object) bool { _, ok := o[key]; return ok })
+	}
+	switch {
+	case has("quantization_config"), has("use_gate"):
+		return version{text: "3", major: 3, minor: 13}
+	case anyObject(v, func(o object) bool { return o["class_name"] == "DTypePolicy" }):
+		return version{text: "3", major: 3, minor: 4, orLater: true}
+	}
+	return version{text: "3", major: 3}
+}
+
+// anyObject reports whether an object in v, which may be v, passes the test.
+func anyObject(v any, test func(object) bool) bool {
 	switch v := v.(type) {
 	case object:
-		if v["class_name"] == "DTypePolicy" || v["class_name"] == "__keras_tensor__" || v["batch_shape"] != nil {
+		if test(v) {
 			return true
 		}
 		for _, e := range v {
-			if writtenByKeras3(e) {
+			if anyObject(e, test) {
 				return true
 			}
 		}
 	case []any:
 		for _, e := range v {
-			if writtenByKeras3(e) {
+			if anyObject(e, test) {
 				return true
 			}
 		}

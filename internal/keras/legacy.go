@@ -63,6 +63,9 @@ func (w *weightFile) loadLegacy(n *network, v version, base string) error {
 		if len(from.weights) != len(x.vars) {
 			return x.layer.fail("the file has %d tensors (%s), expected %d (%s)", len(from.weights), someNames(from.weights), len(x.vars), someNames(variableNames(x.layer, x.vars)))
 		}
+		if err := partsInOrder(x.vars, from.weights); err != nil {
+			return x.layer.wrap(err)
+		}
 		for k, name := range from.weights {
 			t, err := w.read(joinPath(base, from.name, name))
 			if err != nil {
@@ -101,12 +104,57 @@ func legacyGroups(g *hdf5.Group) ([]legacyGroup, error) {
 		if err != nil {
 			return nil, err
 		}
-		weights = slices.DeleteFunc(weights, func(w string) bool { return strings.Contains(w, "seed_generator") })
+		weights = slices.DeleteFunc(weights, isSeed)
+		if twice := repeated(weights); twice != "" {
+			return nil, fmt.Errorf("layer %q has two tensors called %q, and the file can hold only one: Keras failed as it saved it; save the model as .keras", printable(name), printable(twice))
+		}
 		if len(weights) > 0 {
 			groups = append(groups, legacyGroup{name, weights})
 		}
 	}
 	return groups, nil
+}
+
+// repeated returns a name that is in the list twice, "" if there is none.
+func repeated(names []string) string {
+	s := slices.Sorted(slices.Values(names))
+	for i := 1; i < len(s); i++ {
+		if s[i] == s[i-1] {
+			return s[i]
+		}
+	}
+	return ""
+}
+
+// isSeed reports whether a weight is the state of a random generator, which
+// Keras 3 calls .../seed_generator_1/seed_generator_state. Layers may have such
+// names too.
+func isSeed(weight string) bool {
+	return strings.HasPrefix(weight[strings.LastIndexByte(weight, '/')+1:], "seed_generator_state")
+}
+
+// partsInOrder reports an error where the file has the directions of a
+// Bidirectional layer the other way round than the architecture makes expect:
+// Keras writes first what is trained, and the config does not say that one
+// direction alone is frozen.
+func partsInOrder(vars []variable, names []string) error {
+	for i, x := range vars {
+		role := x.owner.path[strings.LastIndexByte(x.owner.path, '/')+1:]
+		other := ""
+		switch role {
+		case forwardLayer:
+			other = "/backward_"
+		case backwardLayer:
+			other = "/forward_"
+		default:
+			continue
+		}
+		at := strings.TrimSuffix(role, "layer")
+		if strings.Contains(names[i], other) && !strings.Contains(names[i], "/"+at) {
+			return fmt.Errorf("the file has %s where the %s of the %s is expected: one direction alone was frozen, which Keras itself does not read back; save the model as .keras", printable(names[i]), x.slot.name, role)
+		}
+	}
+	return nil
 }
 
 func variableNames(of *layer, vars []variable) []string {

@@ -44,7 +44,7 @@ func elementwiseMerge(op lstm.Op) *layerType {
 				return nil, err
 			}
 			var y value
-			if b.version.keras3() && (op == lstm.OpMultiply || op == lstm.OpMaximum || op == lstm.OpMinimum) {
+			if b.version.mergesAny() && (op == lstm.OpMultiply || op == lstm.OpMaximum || op == lstm.OpMinimum) {
 				y, err = b.mergeReal(l, op, in, shape)
 			} else {
 				y = b.add(l, lstm.Node{Op: op, Inputs: nodesOf(in)}, shape)
@@ -81,13 +81,17 @@ func mergedShape(l *layer, in []value) ([]int, error) {
 }
 
 // mergedMask is the mask of tensors that are merged element by element. Keras 2
-// takes the steps that every mask there is calls real; Keras 3 those that any
-// mask calls real, and no mask as soon as one tensor has none.
+// takes the steps that every mask there is calls real; Keras 3.4 those that any
+// mask calls real, and no mask as soon as one tensor has none; the versions
+// between have none.
 func (b *builder) mergedMask(l *layer, in []value, shape []int) (string, error) {
+	if !b.version.seesListMasks() {
+		return "", nil
+	}
 	var masks []string
 	for _, x := range in {
 		switch {
-		case x.mask == "" && b.version.keras3():
+		case x.mask == "" && b.version.mergesAny():
 			return "", nil
 		case x.mask == "":
 			continue
@@ -96,7 +100,7 @@ func (b *builder) mergedMask(l *layer, in []value, shape []int) (string, error) 
 		}
 		masks = append(masks, x.mask)
 	}
-	return b.joinMasks(b.version.keras3(), masks), nil
+	return b.joinMasks(b.version.mergesAny(), masks), nil
 }
 
 // joinMasks returns the node of the mask that is true where all masks are, or
@@ -113,7 +117,7 @@ func (b *builder) joinMasks(any bool, masks []string) string {
 	return b.mask(fmt.Sprintf("%s %q", op, masks), lstm.Node{Name: masks[0] + "/" + strings.ToLower(string(op)), Op: op, Inputs: masks})
 }
 
-// mergeReal is how Keras 3 multiplies masked tensors and takes their maximum or
+// mergeReal is how Keras 3.4 multiplies masked tensors and takes their maximum or
 // minimum: what is masked in one of them leaves the others as they are.
 func (b *builder) mergeReal(l *layer, op lstm.Op, in []value, shape []int) (value, error) {
 	masked, all := 0, true
@@ -227,7 +231,7 @@ func callConcatenate(b *builder, l *layer, in []value) ([]value, error) {
 
 // concatenatedMask is the mask of tensors put side by side. A tensor without a
 // mask counts as real in every step. Along the features, Keras 2 calls a step
-// real where all masks do, Keras 3 where any does; along the steps the masks
+// real where all masks do, Keras 3.4 where any does; along the steps the masks
 // are put side by side too.
 func (b *builder) concatenatedMask(l *layer, in []value, axis int) (string, error) {
 	var masks []string
@@ -238,15 +242,15 @@ func (b *builder) concatenatedMask(l *layer, in []value, axis int) (string, erro
 	}
 	rank := len(in[0].shape)
 	switch {
-	case len(masks) == 0:
+	case len(masks) == 0 || !b.version.seesListMasks():
 		return "", nil
 	case rank != 2:
 		return "", l.fail("a mask on tensors of shape %s is not supported; only steps with features can have one", shapeText(in[0].shape))
-	case axis == rank-1 && b.version.keras3() && len(masks) < len(in):
+	case axis == rank-1 && b.version.mergesAny() && len(masks) < len(in):
 		return "", nil // every step is real in some tensor
 	case axis == rank-1:
-		return b.joinMasks(b.version.keras3(), masks), nil
-	case len(masks) < len(in) && !b.version.keras3() && in[0].shape[1] != 1:
+		return b.joinMasks(b.version.mergesAny(), masks), nil
+	case len(masks) < len(in) && !b.version.mergesAny() && in[0].shape[1] != 1:
 		return "", l.fail("tensors with and without a mask are put side by side, which Keras 2 cannot do either")
 	}
 	var parts []string

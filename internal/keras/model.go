@@ -214,7 +214,9 @@ func (f *file) load(n *network) error {
 	if f.legacy {
 		err = f.weights.loadLegacy(n, f.version, f.base)
 	} else {
-		err = f.weights.loadPaths(n, f.version, f.base, f.format == FormatArchive)
+		if err = f.weights.loadPaths(n, f.version, f.base, f.format == FormatArchive); err == nil {
+			err = f.weights.share(n)
+		}
 	}
 	if err != nil {
 		return err

@@ -33,11 +33,17 @@ type operation struct {
 // no option trainable, as Concatenate is an operation and a layer.
 func isOperation(entry object, v version) bool {
 	m := asString(entry["module"])
-	if m == "" && v.keras3() && operations[asString(entry["class_name"])] != nil {
-		_, trainable := asObject(entry["config"])["trainable"]
-		return !trainable
+	if m == "" && v.keras3() && likeOperation(asString(entry["class_name"])) {
+		config := asObject(entry["config"])
+		_, trainable := config["trainable"]
+		return !trainable && config["layers"] == nil
 	}
 	return strings.HasPrefix(m, "keras.src.ops.") || strings.HasPrefix(m, "keras.ops.")
+}
+
+// likeOperation reports whether a class that is called this may be an operation.
+func likeOperation(class string) bool {
+	return operations[class] != nil || layerTypes[class] == nil || mergingLayers[class] != nil
 }
 
 // truth is a tensor of truth values over the steps of a sequence, perhaps with

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // fixedOption is an option that may stand in a config with some values only.
@@ -110,6 +111,23 @@ func (l *layer) lowPrecision() string {
 		return d
 	}
 	return ""
+}
+
+// computeDtype is the type in which Keras computes the layer, "" if its config
+// does not say.
+func (l *layer) computeDtype() string {
+	d, _ := dtypePolicy(l.config["dtype"])
+	return strings.TrimPrefix(d, "mixed_")
+}
+
+// losesMaskByCast reports whether Keras casts x for the layer, and loses its mask
+// with it. Keras 3.4 to 3.14 do so.
+func (b *builder) losesMaskByCast(l *layer, x value) bool {
+	if x.mask == "" || x.dtype == "" || l.kind == nil || !b.version.atLeast(3, 4) || b.version.atLeast(3, 15) {
+		return false
+	}
+	to := l.computeDtype()
+	return to != "" && to != x.dtype && l.config["autocast"] != false
 }
 
 // options reads the values of a layer's config. The first failure is kept in

@@ -3,6 +3,7 @@ package keras
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"coldstream/internal/hdf5"
@@ -83,7 +84,12 @@ func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) er
 		at := joinPath(group, strconv.Itoa(i))
 		t, err := w.read(at)
 		if errors.Is(err, hdf5.ErrNotExist) {
-			return l.fail("its %s is missing: the file has no %s", s.name, at)
+			err := l.fail("its %s is missing: the file has no %s", s.name, at)
+			if len(l.tensors) == 0 {
+				w.absent = append(w.absent, absence{l, err})
+				break
+			}
+			return err
 		}
 		if err != nil {
 			return err
@@ -96,6 +102,70 @@ func (w *weightFile) loadLayer(l *layer, v version, path string, strict bool) er
 		}
 	}
 	return nil
+}
+
+// absence is a layer that the file has no variables for, and the error that this
+// is unless another layer is the same.
+type absence struct {
+	layer *layer
+	err   error
+}
+
+// share gives layers without variables in the file those of the layer that they
+// are: one that stands in several models is saved in the first of them alone.
+// It has the same name and the same config in all.
+func (w *weightFile) share(n *network) error {
+	if len(w.absent) == 0 {
+		return nil
+	}
+	const most = 8 // layers of one name that are compared
+	type key struct{ class, name string }
+	loaded := map[key][]*layer{}
+	_ = n.each(func(l *layer) error {
+		if len(l.tensors) > 0 {
+			loaded[key{l.class, l.name}] = append(loaded[key{l.class, l.name}], l)
+		}
+		return nil
+	})
+	for _, a := range w.absent {
+		var same []*layer
+		candidates := loaded[key{a.layer.class, a.layer.name}]
+		if len(candidates) > most {
+			return a.err
+		}
+		for _, l := range candidates {
+			if sameJSON(withoutIDs(l.config), withoutIDs(a.layer.config)) {
+				same = append(same, l)
+			}
+		}
+		if len(same) != 1 {
+			return a.err // of several, nobody knows which
+		}
+		a.layer.tensors = maps.Clone(same[0].tensors)
+	}
+	return nil
+}
+
+// withoutIDs returns a config without the numbers that Keras gives to objects in
+// it.
+func withoutIDs(v any) any {
+	switch v := v.(type) {
+	case object:
+		out := object{}
+		for k, e := range v {
+			if k != "shared_object_id" {
+				out[k] = withoutIDs(e)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = withoutIDs(e)
+		}
+		return out
+	}
+	return v
 }
 
 // checkName compares the layer name that the file keeps, if it does.

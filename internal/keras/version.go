@@ -11,6 +11,7 @@ import (
 type version struct {
 	text         string // as written: "2.2.4-tf"
 	major, minor int
+	orLater      bool // or any later one with this major number
 	tf           bool // tensorflow.keras before its numbering joined Keras' own
 }
 
@@ -29,9 +30,32 @@ func parseVersion(s string) (version, error) {
 	return version{}, fmt.Errorf("keras_version %q is not one this converter knows (1.x to 3.x)", s)
 }
 
-// keras3 reports whether the Keras 3 rules hold: hard_sigmoid is clip(x/6+0.5),
-// and merging layers combine masks with "or".
+// keras3 reports whether the Keras 3 rules hold: hard_sigmoid is clip(x/6+0.5).
 func (v version) keras3() bool { return v.major >= 3 }
+
+// mergesAny reports whether merging layers join masks with "or", and look at the
+// masks while they multiply or compare: Keras 3.4 and later do. Keras 2 joins
+// masks with "and".
+func (v version) mergesAny() bool { return v.atLeast(3, 4) }
+
+// seesListMasks reports whether layers that are called with a list of tensors
+// get to know their masks. Keras 3.0 to 3.3 looked for a mask of the list.
+func (v version) seesListMasks() bool { return !v.keras3() || v.atLeast(3, 4) }
+
+// fusesAttention reports whether a MultiHeadAttention without dropout replaces
+// the scores of masked steps: Keras 3.7 and later do; others add to them.
+func (v version) fusesAttention() bool { return v.atLeast(3, 7) }
+
+// losesMasks reports whether a MultiHeadAttention takes the masks off its
+// inputs, as Keras 3.8 and later do.
+func (v version) losesMasks() bool { return v.atLeast(3, 8) }
+
+// zeroesSoftmax reports whether a Softmax gives 0 for what is masked, even where
+// everything is: Keras 3.10 and later do.
+func (v version) zeroesSoftmax() bool { return v.atLeast(3, 10) }
+
+// unsaid reports whether the version is one that a config of Keras 3 let guess.
+func (v version) unsaid() bool { return v.text == "3" }
 
 // keras1 reports whether option names and weights are those of Keras 1.
 func (v version) keras1() bool { return v.major == 1 }

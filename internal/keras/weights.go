@@ -111,6 +111,8 @@ type weightFile struct {
 	root  *hdf5.Group
 	taken map[string]bool // by path from the root
 
+	absent []absence // layers that no variables were found for
+
 	bfloat16 bool // layers have weights of this type
 }
 

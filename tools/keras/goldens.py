@@ -506,6 +506,7 @@ cases_layers.add(sys.modules[__name__])
 sys.modules["goldens"] = sys.modules[__name__]
 import cases_recurrent  # noqa: E402, F401
 import cases_refused  # noqa: E402, F401
+import cases_wild  # noqa: E402, F401
 
 
 # Writing --------------------------------------------------------------------
