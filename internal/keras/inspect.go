@@ -126,6 +126,6 @@ func (r *refusals) standIn(l *layer, err error) (*layer, error) {
 		return nil, err
 	}
 	r.add(err)
-	l.kind, l.op, l.inner, l.parts = &refusedLayer, nil, nil, nil
+	l.kind, l.op, l.inner, l.parts, l.roles = &refusedLayer, nil, nil, nil, nil
 	return l, nil
 }
