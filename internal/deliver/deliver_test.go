@@ -229,7 +229,8 @@ func TestCancelDuringAnOutageEndsAtOnce(t *testing.T) {
 	o.MinDelay, o.MaxDelay = time.Hour, time.Hour
 	to := &stream{t: t, fault: func(int, []Record) ([]Refusal, error) { cancel(); return nil, errors.New("down") }}
 	c, err := Run(ctx, sample(t, 10), to, o)
-	if !errors.Is(err, context.Canceled) || c.Unsent != 10 || !c.Balanced() {
+	// The first request may come before all ten are read.
+	if !errors.Is(err, context.Canceled) || c.Unsent == 0 || c.Delivered != 0 || !c.Balanced() {
 		t.Errorf("%v, %v", c, err)
 	}
 }
