@@ -16,8 +16,9 @@ var advancedLayers = map[string]*layerType{
 	"ELU":             activationLayer("alpha"),
 	"ThresholdedReLU": activationLayer("theta"),
 	"Softmax": {
-		reads: "axis",
-		mask:  keepMask,
+		refuses: "a mask, several axes",
+		reads:   "axis",
+		mask:    keepMask,
 		call: func(b *builder, l *layer, in []value) ([]value, error) {
 			x, err := one(l, in)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 var attentionLayers = map[string]*layerType{
 	"Attention": {
 		reads:    "use_scale score_mode causal",
+		refuses:  "the scores as an output",
 		ignores:  "dropout seed",
 		mask:     ownMask,
 		slots:    attentionSlots,
@@ -14,12 +15,14 @@ var attentionLayers = map[string]*layerType{
 	},
 	"AdditiveAttention": {
 		reads:    "use_scale causal",
+		refuses:  "the scores as an output",
 		ignores:  "dropout seed",
 		mask:     ownMask,
 		slots:    attentionSlots,
 		callArgs: callAttention,
 	},
 	"MultiHeadAttention": {
+		refuses: "`attention_mask`; the scores as an output; several sizes as `output_shape`",
 		reads:   "num_heads key_dim value_dim use_bias output_shape dropout",
 		ignores: weightOptions + " query_shape key_shape value_shape",
 		fixed: []fixedOption{

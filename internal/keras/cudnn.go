@@ -20,6 +20,7 @@ func cudnnType() *layerType {
 		reads:   "units return_sequences return_state go_backwards",
 		ignores: weightOptions + " unit_forget_bias " + recurrentIgnores,
 		fixed:   recurrentFixed,
+		refuses: "a mask, as in Keras",
 		mask:    ownMask,
 		slots: func(*layer, version) ([]slot, error) {
 			return []slot{{name: "kernel", folder: "cell"}, {name: "recurrent_kernel", folder: "cell"}, {name: "bias", folder: "cell"}}, nil

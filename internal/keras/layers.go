@@ -15,6 +15,9 @@ type layerType struct {
 	ignores string
 	fixed   []fixedOption
 
+	// refuses says what else is refused, for the table of docs/keras-support.md.
+	refuses string
+
 	mask maskRule
 
 	// parts reads the layers inside a wrapper; nil if the class wraps none.

@@ -17,9 +17,10 @@ var mergingLayers = map[string]*layerType{
 	"Maximum":  elementwiseMerge(lstm.OpMaximum),
 	"Minimum":  elementwiseMerge(lstm.OpMinimum),
 	"Concatenate": {
-		reads: "axis",
-		mask:  ownMask,
-		call:  callConcatenate,
+		reads:   "axis",
+		refuses: "tensors with and without a mask along the steps in Keras 2, as Keras does",
+		mask:    ownMask,
+		call:    callConcatenate,
 	},
 	"Dot": {
 		reads: "axes normalize",

@@ -10,7 +10,8 @@ import (
 const normalizationIgnores = "beta_initializer gamma_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
 
 var batchNormalization = &layerType{
-	reads: "axis epsilon center scale renorm",
+	refuses: "several axes",
+	reads:   "axis epsilon center scale renorm",
 	ignores: normalizationIgnores + " momentum fused synchronized renorm_clipping renorm_momentum " +
 		"moving_mean_initializer moving_variance_initializer",
 	fixed: []fixedOption{
@@ -47,6 +48,7 @@ var normalizationLayers = map[string]*layerType{
 		call:  callUnitNormalization,
 	},
 	"GroupNormalization": {
+		refuses: "a mask in Keras 2",
 		reads:   "groups axis epsilon center scale",
 		ignores: normalizationIgnores,
 		mask:    keepMask,

@@ -38,6 +38,7 @@ var recurrentLayers = map[string]*layerType{
 		reads:   recurrentReads + " cell",
 		ignores: recurrentIgnores,
 		fixed:   recurrentFixed,
+		refuses: "other cells than LSTMCell, GRUCell, SimpleRNNCell and stacks of them; constants; states of a stack from or to other layers",
 		mask:    ownMask,
 		parts: func(p *parser, l *layer) error {
 			return p.part(l, "cell", asObject(l.config["cell"]))
@@ -58,6 +59,7 @@ func recurrentType(reads string) *layerType {
 		reads:    cellReads + " " + recurrentReads + reads,
 		ignores:  cellIgnores + " " + recurrentIgnores,
 		fixed:    recurrentFixed,
+		refuses:  "constants; `zero_output_for_mask`, `unroll`, `go_backwards` and `return_sequences` together with a mask",
 		mask:     ownMask,
 		slots:    func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "cell") },
 		callArgs: callRecurrent,

@@ -29,19 +29,20 @@ What ` + "`coldstream convert`" + ` takes, from the tables that it works with. M
 
 Models are Sequential or Functional, nested as deep as you like, saved as .h5, .keras,
 or as weights with the JSON of ` + "`model.to_json()`" + `, by Keras 1 to 3. An option that is not
-named here is refused with the layer's name, and so are a custom class or function, a
-Lambda layer, and a value of an option that is not in its list. ` + "`coldstream inspect FILE`" + `
+named here is refused with the layer's name, and so are a custom class or function and a
+Lambda layer. ` + "`coldstream inspect FILE`" + `
 lists everything that a file would be refused for.
 
-- **Options** change the result and are supported; for some, only the values in brackets are.
+- **Options** change the result and are supported.
+- **Refused**: options of which other values than those in brackets are refused, and what else is.
 - **No effect** lists options that only matter in training, or while weights are made; *weights* stands
   for all initializers, regularizers and constraints. Every layer may have these too: FREE.
 - **Mask**: *kept* for the layer behind, *own* if the layer makes or combines masks, *ends*
   if what follows sees none, as in Keras.
 - **Tried** are the versions whose saved models, with their outputs, are part of the tests.
 
-| layer | options | no effect | mask | tried |
-|---|---|---|---|---|
+| layer | options | refused | no effect | mask | tried |
+|---|---|---|---|---|---|
 `
 
 // supportNotes is what a table of options cannot say.
@@ -62,7 +63,7 @@ func TestSupportTable(t *testing.T) {
 	b.WriteString(strings.Replace(supportHead, "FREE", optionList(freeOptions), 1))
 	for _, class := range sortedKeys(layerTypes) {
 		k := layerTypes[class]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", class, cell(k.supported()), cell(optionList(k.ignores)), maskNames[k.mask], cell(strings.Join(tried[class], ", ")))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", class, cell(k.supported()), cell(k.refused()), cell(optionList(k.ignores)), maskNames[k.mask], cell(strings.Join(tried[class], ", ")))
 	}
 	b.WriteString("\n")
 	for _, n := range supportNotes {
@@ -88,7 +89,7 @@ func TestSupportTable(t *testing.T) {
 
 var maskNames = map[maskRule]string{dropMask: "ends", keepMask: "kept", ownMask: "own"}
 
-// supported lists the options that matter, those with few values with them.
+// supported lists the options that matter.
 func (k *layerType) supported() string {
 	var all []string
 	for o := range strings.FieldsSeq(k.reads) {
@@ -96,12 +97,21 @@ func (k *layerType) supported() string {
 			all = append(all, "`"+o+"`")
 		}
 	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// refused lists the options that may have some values only, then what else is
+// refused.
+func (k *layerType) refused() string {
+	var all []string
 	for _, f := range k.fixed {
-		all = append(all, "`"+f.key+"` "+f.values)
+		all = append(all, "`"+f.key+"` but "+f.values)
 	}
-	slices.SortFunc(all, func(a, b string) int {
-		return strings.Compare(strings.ReplaceAll(a, "`", ""), strings.ReplaceAll(b, "`", ""))
-	})
+	slices.Sort(all)
+	if k.refuses != "" {
+		all = append(all, k.refuses)
+	}
 	return strings.Join(all, ", ")
 }
 

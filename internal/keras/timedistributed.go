@@ -8,10 +8,11 @@ import (
 
 var timeDistributedLayers = map[string]*layerType{
 	"TimeDistributed": {
-		reads: "layer",
-		mask:  ownMask,
-		parts: func(p *parser, l *layer) error { return p.part(l, "layer", asObject(l.config["layer"])) },
-		call:  callTimeDistributed,
+		reads:   "layer",
+		refuses: "a mask of the steps where the wrapped layer uses masks",
+		mask:    ownMask,
+		parts:   func(p *parser, l *layer) error { return p.part(l, "layer", asObject(l.config["layer"])) },
+		call:    callTimeDistributed,
 	},
 }
 
