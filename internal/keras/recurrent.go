@@ -59,7 +59,7 @@ func recurrentType(reads string) *layerType {
 		reads:    cellReads + " " + recurrentReads + reads,
 		ignores:  cellIgnores + " " + recurrentIgnores,
 		fixed:    recurrentFixed,
-		refuses:  "constants; `zero_output_for_mask`, `unroll`, `go_backwards` and `return_sequences` together with a mask",
+		refuses:  "constants",
 		mask:     ownMask,
 		slots:    func(l *layer, v version) ([]slot, error) { return cellSlots(l, v, "cell") },
 		callArgs: callRecurrent,
@@ -213,13 +213,23 @@ func (b *builder) recurrent(l *layer, x value, from initial, statesUsed bool, ad
 	if x.mask == "" {
 		last.ZeroOutputForMask = false
 	}
-	if last.ZeroOutputForMask && last.ReturnSequences && last.GoBackwards && unroll {
-		return nil, l.fail("unroll=true with a mask, running backwards, is not supported: Keras puts the zeros of masked steps at the wrong end; save the model with unroll=False")
+	// Unrolled, Keras lays the mask over the steps in the order of processing
+	// without turning it round.
+	misplaced := last.ZeroOutputForMask && last.ReturnSequences && last.GoBackwards && unroll
+	timeOrder := last.TimeOrder
+	if misplaced {
+		last.ZeroOutputForMask, last.TimeOrder = false, false
 	}
 	cell := cells[len(cells)-1]
 	y, err := b.cell(cell, x, from.states, last)
 	if err != nil {
 		return nil, err
+	}
+	if misplaced {
+		y = b.add(l, lstm.Node{Op: lstm.OpFillMasked, Inputs: []string{y.node}, Mask: x.mask}, y.shape)
+		if timeOrder {
+			y = b.add(l, lstm.Node{Op: lstm.OpReverse, Inputs: []string{y.node}}, y.shape)
+		}
 	}
 	if last.ReturnSequences {
 		y.mask = passes

@@ -52,7 +52,6 @@ LARGEST = 1e4
 # Refusals on purpose: what they name gives outputs in Keras that nobody wants.
 MAY_REFUSE = [
     "the states of several cells as inputs or outputs are not supported",
-    "unroll=true with a mask, running backwards, is not supported",
 ]
 
 

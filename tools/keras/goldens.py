@@ -245,7 +245,7 @@ def unrolled():
     return sequential(*ids(), L.LSTM(4, unroll=True, return_sequences=True), L.GRU(3, unroll=True, go_backwards=True))
 
 
-@case(refused="unroll=true with a mask, running backwards")
+@case
 def unrolled_bidirectional():
     return sequential(*ids(), L.Bidirectional(L.LSTM(4, unroll=True, return_sequences=True)), L.GRU(3))
 
