@@ -32,6 +32,17 @@ func (p *parser) connect(n *network, entries []any) error {
 	if len(n.inputs) == 0 || len(n.outputs) == 0 {
 		return fmt.Errorf("model %q has no input_layers or no output_layers", n.name)
 	}
+	if p.version.keras3() {
+		// Here, and here alone, Keras 3 counts the call of its own that a
+		// Functional model begins with.
+		for i, r := range n.outputs {
+			for _, l := range n.layers {
+				if l.name == r.layer && l.inner != nil && !l.inner.sequential() && r.call > 0 {
+					n.outputs[i].call--
+				}
+			}
+		}
+	}
 	n.numberCalls()
 	return nil
 }

@@ -9,9 +9,9 @@ writes them, with case.json and the files that Keras saved. It runs under
 tf.keras 2.15 and Keras 3; one seed draws the same models in both as far as both
 have their layers. case.json has in addition
 
-    tolerance   1e-6, or where that is more three times what the same network in
-                float64 is away from Keras' float32 outputs: once for Keras, twice
-                for the engine, whose sums run in another order
+    tolerance   1e-6, or where that is more eight times what the same network in
+                float64 is away from Keras' float32 outputs: one sample of what
+                roundings do, of which the engine's are another
     classes     the classes of the layers
     may_refuse  texts of refusals that are no failure for this model
 
@@ -51,6 +51,7 @@ LARGEST = 1e4
 
 # Refusals on purpose: what they name gives outputs in Keras that nobody wants.
 MAY_REFUSE = [
+    "(Softmax): with a mask is not supported",
     "the states of several cells as inputs or outputs are not supported",
 ]
 
@@ -225,7 +226,7 @@ def make(seed, allowed):
             out64, inner64 = everything(exact, wide if len(wide) > 1 else wide[0])
         noise = max(distance(a, b) for a, b in zip([*out, *inner.values()], [*out64, *inner64.values()]))
     record = {
-        "case": f"seed {seed}", "keras": VERSION, "policy": policy, "tolerance": max(1e-6, 3 * noise),
+        "case": f"seed {seed}", "keras": VERSION, "policy": policy, "tolerance": max(1e-6, 8 * noise),
         "classes": sorted(classes(json.loads(model.to_json()), set())), "may_refuse": MAY_REFUSE,
         "rows": rows,
         "inputs": [{"kind": "ids" if x.dtype == np.int32 else "values", "shape": list(x.shape[1:]),
