@@ -97,3 +97,23 @@ func (l *activationRunner) apply(f func(x, sorted []float64), y []float32, m int
 		}
 	}
 }
+
+// finalActivation checks the activation of a layer that applies it at the end,
+// with activate.
+func (s *spec) finalActivation() error {
+	if s.Activation == Softmax {
+		return nil
+	}
+	return s.elementwise("activation", s.Activation)
+}
+
+// activate applies f to y; Softmax to each n elements.
+func activate(f Activation, y []float32, n int) {
+	if f != Softmax {
+		f.apply(y)
+		return
+	}
+	for i := 0; i < len(y); i += n {
+		softmax(y[i:], n, 1)
+	}
+}

@@ -92,14 +92,22 @@ func (l *attention) shape(dst []int, in [][]int) ([]int, error) {
 
 func (l *attention) bind() runner { return &attentionRunner{attention: l} }
 
+// stepMasks has the masks of a layer's inputs.
+type stepMasks struct{ masks []*value }
+
+func (m *stepMasks) setMasks(masks []*value) { m.masks = masks }
+
+// hides reports whether a mask hides the step at an index of an input's rows.
+func (m *stepMasks) hides(input, at int) bool {
+	return len(m.masks) > 0 && m.masks[input] != nil && !m.masks[input].mask[at]
+}
+
 type attentionRunner struct {
 	*attention
-	masks  []*value
+	stepMasks
 	scores []float32 // [S]
 	sum    []float64 // [E]
 }
-
-func (r *attentionRunner) setMasks(m []*value) { r.masks = m }
 
 func (r *attentionRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
@@ -111,7 +119,7 @@ func (r *attentionRunner) run(out *value, in []*value, _ *value) {
 		for t := range T {
 			for s := range S {
 				r.scores[s] = r.of(query[t*D:][:D], key[s*D:][:D])
-				if r.causal && s > t || len(r.masks) > 0 && r.masks[1] != nil && !r.masks[1].mask[row*S+s] {
+				if r.causal && s > t || r.hides(1, row*S+s) {
 					r.scores[s] -= 1e9
 				}
 			}
@@ -240,7 +248,7 @@ func (l *multiHead) bind() runner { return &multiHeadRunner{multiHead: l} }
 
 type multiHeadRunner struct {
 	*multiHead
-	masks   []*value
+	stepMasks
 	q, k, v []float32 // projections of the tile
 	joined  []float32 // [rows][T][heads*value]
 	z       []float32 // [rows][T][width of units]
@@ -249,8 +257,6 @@ type multiHeadRunner struct {
 	values  []float32 // [S][value]: of one head
 	sum     []float64 // [value]
 }
-
-func (r *multiHeadRunner) setMasks(m []*value) { r.masks = m }
 
 // project returns x [n][features] times projection i plus bias, as rows of the
 // projection's width, in the memory of z.
@@ -299,12 +305,9 @@ func (r *multiHeadRunner) run(out *value, in []*value, _ *value) {
 
 // hide masks the scores of step t and makes weights of them.
 func (r *multiHeadRunner) hide(row, t, T, S int) {
-	hidden := func(input, at int) bool {
-		return len(r.masks) > 0 && r.masks[input] != nil && !r.masks[input].mask[at]
-	}
-	all := hidden(0, row*T+t)
+	all := r.hides(0, row*T+t)
 	for s := range S {
-		r.hidden[s] = all || r.causal && s > t || hidden(1, row*S+s) || hidden(2, row*S+s)
+		r.hidden[s] = all || r.causal && s > t || r.hides(1, row*S+s) || r.hides(2, row*S+s)
 		switch {
 		case !r.hidden[s]:
 		case r.masked == MaskedAdd:

@@ -77,15 +77,9 @@ func (c *compiler) add(n *Node, later []Node) error {
 		s.in = append(s.in, c.model.nodes[i].shape)
 	}
 	if n.Mask != "" {
-		i, err := c.find(n.Mask, later)
+		i, err := c.findMask(n.Mask, later, s.in[0], op.mask == mayMask)
 		if err != nil {
-			return fmt.Errorf("mask %q %w", n.Mask, err)
-		}
-		if err := c.checkMask(i, s.in[0]); err != nil {
 			return err
-		}
-		if len(c.model.nodes[i].shape) != 1 && op.mask == mayMask {
-			return fmt.Errorf("mask %q has shape %s, expected steps", n.Mask, shapeString(c.model.nodes[i].shape))
 		}
 		compiled.mask = i
 	}
@@ -94,15 +88,9 @@ func (c *compiler) add(n *Node, later []Node) error {
 			compiled.masks = append(compiled.masks, -1)
 			continue
 		}
-		i, err := c.find(name, later)
+		i, err := c.findMask(name, later, s.in[k], true)
 		if err != nil {
-			return fmt.Errorf("mask %q %w", name, err)
-		}
-		if err := c.checkMask(i, s.in[k]); err != nil {
 			return err
-		}
-		if len(c.model.nodes[i].shape) != 1 {
-			return fmt.Errorf("mask %q has shape %s, expected steps", name, shapeString(c.model.nodes[i].shape))
 		}
 		compiled.masks = append(compiled.masks, i)
 	}
@@ -196,12 +184,24 @@ func (c *compiler) take(i int, want kind) error {
 	return nil
 }
 
-func (c *compiler) checkMask(i int, shape []int) error {
+// findMask returns the index of the node with the mask of an input of the given
+// shape. ofSteps: it must have one element for each step.
+func (c *compiler) findMask(name string, later []Node, shape []int, ofSteps bool) (int, error) {
+	i, err := c.find(name, later)
+	if err != nil {
+		return 0, fmt.Errorf("mask %q %w", name, err)
+	}
 	m := &c.model.nodes[i]
 	if m.kind != kindMask {
-		return fmt.Errorf("mask %q is no mask but %s (%s)", m.Name, m.kind, m.Op)
+		return 0, fmt.Errorf("mask %q is no mask but %s (%s)", name, m.kind, m.Op)
 	}
-	return sameSteps(m.Name, m.shape, shape)
+	if err := sameSteps(name, m.shape, shape); err != nil {
+		return 0, err
+	}
+	if ofSteps && len(m.shape) != 1 {
+		return 0, fmt.Errorf("mask %q has shape %s, expected steps", name, shapeString(m.shape))
+	}
+	return i, nil
 }
 
 // connect finds the graph's inputs and outputs.

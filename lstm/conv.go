@@ -51,7 +51,7 @@ func newConv(s *spec) (layer, error) {
 	if s.Groups < 0 || dim%groups != 0 || l.units%groups != 0 {
 		return nil, fmt.Errorf("groups %d do not divide %d features and %d units", s.Groups, dim, l.units)
 	}
-	if err := s.convActivation(); err != nil {
+	if err := s.finalActivation(); err != nil {
 		return nil, err
 	}
 	if l.size > maxElements/dim {
@@ -70,26 +70,17 @@ func newConv(s *spec) (layer, error) {
 	if l.kernels, err = s.matrix(0, "kernel", l.size*(dim/groups), cols...); err != nil {
 		return nil, err
 	}
-	var bias []float32
-	if len(s.params) > 1 {
-		if bias, err = s.param(1, "bias", l.units); err != nil {
-			return nil, err
-		}
-	} else {
+	bias, err := s.bias(1, l.units)
+	if err != nil {
+		return nil, err
+	}
+	if bias == nil {
 		bias = make([]float32, l.units)
 	}
 	for g, n := range cols {
 		l.bias = append(l.bias, padded(bias[g*n:][:n], l.kernels[g].width())...)
 	}
 	return l, nil
-}
-
-// convActivation checks the activation of a layer that applies it at the end.
-func (s *spec) convActivation() error {
-	if s.Activation == Softmax {
-		return nil
-	}
-	return s.elementwise("activation", s.Activation)
 }
 
 func (l *conv) shape(dst []int, in [][]int) ([]int, error) {
@@ -168,17 +159,6 @@ func (l *convRunner) windows(x []float32, steps, n, g int) (a []float32, lda int
 	return l.x, lda
 }
 
-// activate applies f to y; Softmax to each n elements.
-func activate(f Activation, y []float32, n int) {
-	if f != Softmax {
-		f.apply(y)
-		return
-	}
-	for i := 0; i < len(y); i += n {
-		softmax(y[i:], n, 1)
-	}
-}
-
 // depthwise is a convolution of each feature by itself, which makes several
 // outputs of it:
 //
@@ -201,7 +181,7 @@ func newDepthwise(s *spec) (layer, error) {
 	if l.window, err = s.window(s.Dilation); err != nil {
 		return nil, err
 	}
-	if err := s.convActivation(); err != nil {
+	if err := s.finalActivation(); err != nil {
 		return nil, err
 	}
 	shape := s.params[0].Shape
@@ -212,9 +192,7 @@ func newDepthwise(s *spec) (layer, error) {
 	if l.kernel, err = s.param(0, "kernel", l.size, shape[1]); err != nil {
 		return nil, err
 	}
-	if len(s.params) > 1 {
-		l.bias, err = s.param(1, "bias", shape[1])
-	}
+	l.bias, err = s.bias(1, shape[1])
 	return l, err
 }
 

@@ -27,21 +27,17 @@ func newDense(s *spec) (layer, error) {
 		return nil, fmt.Errorf("units %d, expected at least 1", s.Units)
 	}
 	l := &dense{inputDim: d, units: s.Units, activation: s.Activation}
-	if l.activation != Softmax {
-		if err := s.elementwise("activation", l.activation); err != nil {
-			return nil, err
-		}
+	if err := s.finalActivation(); err != nil {
+		return nil, err
 	}
 	kernels, err := s.matrix(0, "kernel", d, l.units)
 	if err != nil {
 		return nil, err
 	}
 	l.kernel = kernels[0]
-	var bias []float32
-	if len(s.params) > 1 {
-		if bias, err = s.param(1, "bias", l.units); err != nil {
-			return nil, err
-		}
+	bias, err := s.bias(1, l.units)
+	if err != nil {
+		return nil, err
 	}
 	l.bias = padded(bias, l.kernel.width())
 	return l, nil
@@ -70,13 +66,7 @@ func (l *denseRunner) run(out *value, in []*value, _ *value) {
 			copy(y[i*l.units:][:l.units], l.z[i*width:])
 		}
 	}
-	if l.activation == Softmax {
-		for i := range rows {
-			softmax(y[i*l.units:], l.units, 1)
-		}
-	} else {
-		l.activation.apply(y)
-	}
+	activate(l.activation, y, l.units)
 	if len(out.shape) > 1 {
 		out.copyPadding(in[0])
 	}

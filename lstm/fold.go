@@ -52,9 +52,9 @@ func (unfoldSteps) run(out *value, in []*value, _ *value) { copyElements(out, in
 
 func copyElements(out, in *value) {
 	switch {
-	case in.kind == kindIDs:
+	case in.ids != nil:
 		copy(out.makeIDs(), in.ids)
-	case in.kind == kindMask:
+	case in.mask != nil:
 		copy(out.makeMask(), in.mask)
 	default:
 		copy(out.makeFloats(), in.f)

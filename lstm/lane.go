@@ -42,7 +42,7 @@ func logarithm(v float64) float64 {
 //
 //	τ = (s_1 + ... + s_k - 1) / k
 //
-// Keras computes it so, with every backend. The function of that name (Martins
+// Keras computes it so. The function of that name (Martins
 // and Astudillo 2016, "From Softmax to Sparsemax") has s_k for the sum of the
 // s_j, and elements that add up to 1; for k = 1 both are the same. Which j count
 // is decided with roundings to float32, as there: the result jumps with k.

@@ -91,6 +91,15 @@ func (s *spec) param(i int, what string, shape ...int) ([]float32, error) {
 	return t.Data, nil
 }
 
+// bias returns the data of the i-th weight tensor, n numbers, nil if the node
+// has no such tensor.
+func (s *spec) bias(i, n int) ([]float32, error) {
+	if i >= len(s.params) {
+		return nil, nil
+	}
+	return s.param(i, "bias", n)
+}
+
 // lastDim returns the size of the first input's last axis.
 func (s *spec) lastDim() (int, error) {
 	in := s.in[0]

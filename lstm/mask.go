@@ -124,16 +124,7 @@ func (l *applyMask) run(out *value, in []*value, mask *value) {
 type joinMasks struct{ any bool }
 
 func (l joinMasks) shape(dst []int, in [][]int) ([]int, error) {
-	dst = append(dst, in[0]...)
-	for _, shape := range in[1:] {
-		if !slices.EqualFunc(dst, shape, sameDim) {
-			return nil, fmt.Errorf("masks of shapes %s and %s, expected one shape", shapeString(dst), shapeString(shape))
-		}
-		for i, d := range shape {
-			dst[i] = max(dst[i], d)
-		}
-	}
-	return dst, nil
+	return oneShape(dst, in, "masks")
 }
 
 func (l joinMasks) bind() runner { return l }
@@ -233,9 +224,6 @@ func (l *fillMasked) bind() runner { return l }
 func (l *fillMasked) run(out *value, in []*value, mask *value) {
 	dst := out.makeFloats()
 	copy(dst, in[0].f)
-	if len(mask.mask) == 0 {
-		return
-	}
 	n := len(dst) / len(mask.mask)
 	for i, real := range mask.mask {
 		if !real {
@@ -254,11 +242,21 @@ func (l *fillMasked) run(out *value, in []*value, mask *value) {
 type selectSteps struct{}
 
 func (selectSteps) shape(dst []int, in [][]int) ([]int, error) {
-	if !slices.EqualFunc(in[0], in[1], sameDim) {
-		return nil, fmt.Errorf("inputs of shapes %s and %s, expected one shape", shapeString(in[0]), shapeString(in[1]))
-	}
-	for i, d := range in[0] {
-		dst = append(dst, max(d, in[1][i]))
+	return oneShape(dst, in, "inputs")
+}
+
+// oneShape appends the shape that all inputs have; a size that one of them
+// knows tells that of the others.
+func oneShape(dst []int, in [][]int, what string) ([]int, error) {
+	at := len(dst)
+	dst = append(dst, in[0]...)
+	for _, shape := range in[1:] {
+		if !slices.EqualFunc(dst[at:], shape, sameDim) {
+			return nil, fmt.Errorf("%s of shapes %s and %s, expected one shape", what, shapeString(dst[at:]), shapeString(shape))
+		}
+		for i, d := range shape {
+			dst[at+i] = max(dst[at+i], d)
+		}
 	}
 	return dst, nil
 }
@@ -268,9 +266,6 @@ func (l selectSteps) bind() runner { return l }
 func (selectSteps) run(out *value, in []*value, mask *value) {
 	dst := out.makeFloats()
 	copy(dst, in[0].f)
-	if len(mask.mask) == 0 {
-		return
-	}
 	n := len(dst) / len(mask.mask)
 	for i, real := range mask.mask {
 		if !real {

@@ -148,12 +148,10 @@ func packedParts(n *Node, k int) []int {
 	switch {
 	case k > 1 || n.Units < 1 || k > 0 && (n.Op == OpDense || n.Op == OpConv1D):
 		return nil
-	case n.Op == OpDense, n.Op == OpConv1D && n.Groups <= 1:
+	case n.Op == OpDense, n.Op == OpSimpleRNN, n.Op == OpConv1D && n.Groups <= 1:
 		return []int{n.Units}
 	case n.Op == OpLSTM:
 		return []int{4 * n.Units}
-	case n.Op == OpSimpleRNN:
-		return []int{n.Units}
 	case n.Op == OpGRU && k == 1 && !n.ResetAfter:
 		return []int{2 * n.Units, n.Units}
 	case n.Op == OpGRU:

@@ -94,8 +94,8 @@ func (l *merge) bind() runner { return &mergeRunner{merge: l} }
 
 type mergeRunner struct {
 	*merge
-	index, stride []int     // per axis but the last, the rows' first: of the run at work
-	repeated      []float32 // a run of an input, as long as one of the output
+	runs     walk      // over the axes but the last
+	repeated []float32 // a run of an input, as long as one of the output
 }
 
 func (r *mergeRunner) run(out *value, in []*value, _ *value) {
@@ -133,52 +133,38 @@ func (r *mergeRunner) run(out *value, in []*value, _ *value) {
 // spread joins an input of another shape with the output, repeating it along
 // the axes that it does not have, one run of the last axis at a time.
 func (r *mergeRunner) spread(out, v *value, first bool) {
-	rank := len(out.shape)
-	last := rank - 1
-	r.index, r.stride = grow(r.index, rank), grow(r.stride, rank)
-	clear(r.index)
-	clear(r.stride)
+	last := len(out.shape) - 1
+	r.runs.start(out.shape[:last])
 	width, step := 1, 1 // width: elements of a run of the input, 1 = the same all along
-	for i := last; i >= 0; i-- {
-		d := 1
-		if k := i - (rank - len(v.shape)); k >= 0 {
-			d = v.shape[k]
-		}
-		switch {
-		case i == last:
+	for i := len(v.shape) - 1; i >= 0; i-- {
+		d := v.shape[i]
+		switch axis := i + len(out.shape) - len(v.shape); {
+		case axis == last:
 			width = d
 		case d > 1:
-			r.stride[i+1] = step
+			r.runs.stride[axis] = step
 		}
 		step *= d
 	}
-	r.stride[0] = v.size
 	n := out.shape[last]
 	if width < n {
 		r.repeated = grow(r.repeated, n)
 	}
-	at := 0
-	for run := range len(out.f) / n {
-		x := v.f[at:][:width]
-		if width < n {
-			for i := range r.repeated {
-				r.repeated[i] = x[0]
+	for row := range out.rows {
+		for at := row * out.size; at < (row+1)*out.size; at += n {
+			x := v.f[row*v.size+r.runs.at:][:width]
+			if width < n {
+				for i := range r.repeated {
+					r.repeated[i] = x[0]
+				}
+				x = r.repeated
 			}
-			x = r.repeated
-		}
-		if y := out.f[run*n:][:n]; first {
-			copy(y, x)
-		} else {
-			r.join(y, x)
-		}
-		for axis := last; axis >= 0; axis-- {
-			r.index[axis]++
-			at += r.stride[axis]
-			if axis == 0 || r.index[axis] < out.shape[axis-1] {
-				break
+			if y := out.f[at:][:n]; first {
+				copy(y, x)
+			} else {
+				r.join(y, x)
 			}
-			at -= r.index[axis] * r.stride[axis]
-			r.index[axis] = 0
+			r.runs.next()
 		}
 	}
 }

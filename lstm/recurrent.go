@@ -57,11 +57,9 @@ func newLSTM(s *spec) (layer, error) {
 		return nil, err
 	}
 	c.kernel, c.recurrent = kernels[0], recurrents[0]
-	var bias []float32
-	if len(s.params) > 2 {
-		if bias, err = s.param(2, "bias", 4*u); err != nil {
-			return nil, err
-		}
+	bias, err := s.bias(2, 4*u)
+	if err != nil {
+		return nil, err
 	}
 	c.bias, c.none = padded(bias, c.xWidth()), make([]float32, c.sWidth())
 	l.cell = c

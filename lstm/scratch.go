@@ -179,7 +179,6 @@ func (w *worker) prepare(i, rows int) *value {
 	v.shape = w.scratch.shapes[i]
 	v.size, _ = elements(v.shape)
 	v.rows = rows * w.scratch.foldRows[i]
-	v.kind = w.scratch.model.nodes[i].kind
 	v.lead, v.trail = nil, nil
 	return v
 }

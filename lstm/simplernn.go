@@ -25,11 +25,9 @@ func newSimpleRNN(s *spec) (layer, error) {
 		return nil, err
 	}
 	c.kernel, c.recurrent = kernels[0], recurrents[0]
-	var bias []float32
-	if len(s.params) > 2 {
-		if bias, err = s.param(2, "bias", l.units); err != nil {
-			return nil, err
-		}
+	bias, err := s.bias(2, l.units)
+	if err != nil {
+		return nil, err
 	}
 	c.bias, c.none = padded(bias, c.xWidth()), make([]float32, c.sWidth())
 	l.cell = c

@@ -5,7 +5,6 @@ type value struct {
 	shape []int // without the batch axis
 	size  int   // elements per row
 	rows  int
-	kind  kind
 
 	// One of these holds the elements, by the node's kind; len = rows*size.
 	f    []float32
