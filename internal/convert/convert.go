@@ -250,7 +250,7 @@ func parseTokenizer(b []byte) (text.Config, text.Vocab, error) {
 	case len(trimmed) == 0:
 		return text.Config{}, text.Vocab{}, errors.New("tokenizer: the file is empty")
 	case text.IsVocabulary(unmarked):
-		return text.FromVocabulary(text.VectorizationConfig("[UNK]"), text.VocabularyLines(unmarked))
+		return text.FromVocabulary(text.VectorizationConfig(text.UnknownWord), text.VocabularyLines(unmarked))
 	case bytes.IndexByte([]byte(`{["`), trimmed[0]) >= 0:
 		return text.ParseJSON(trimmed)
 	}

@@ -126,7 +126,7 @@ func callVectorization(b *builder, l *layer, in []value) ([]value, error) {
 
 // vectorization returns the tokenizer that the layer is.
 func (b *builder) vectorization(l *layer) (*Tokenizer, error) {
-	c := tokenizer.VectorizationConfig(unknownWord)
+	c := tokenizer.VectorizationConfig(tokenizer.UnknownWord)
 	c.Standardize, c.Split = asString(l.config["standardize"]), asString(l.config["split"])
 	var err error
 	if c.Ngrams, err = l.ngrams(); err != nil {
@@ -155,7 +155,7 @@ func (b *builder) vectorization(l *layer) (*Tokenizer, error) {
 // ngrams returns the widths of the n-grams; a number stands for all up to it.
 func (l *layer) ngrams() ([]int, error) {
 	bad := func() ([]int, error) {
-		return nil, fmt.Errorf("ngrams=%.60s is not supported; use widths from 1 to 16", jsonText(l.config["ngrams"]))
+		return nil, fmt.Errorf("ngrams=%.60s is not supported; use widths from 1 to %d", jsonText(l.config["ngrams"]), tokenizer.MaxNgram)
 	}
 	switch v := l.config["ngrams"].(type) {
 	case nil:
@@ -164,18 +164,18 @@ func (l *layer) ngrams() ([]int, error) {
 		var widths []int
 		for _, e := range v {
 			n, ok := integer(e)
-			if !ok || n < 1 || n > 16 {
+			if !ok || n < 1 || n > tokenizer.MaxNgram {
 				return bad()
 			}
 			widths = append(widths, n)
 		}
-		if len(widths) == 0 || len(widths) > 16 {
+		if len(widths) == 0 || len(widths) > tokenizer.MaxNgrams {
 			return bad()
 		}
 		return widths, nil
 	default:
 		n, ok := integer(v)
-		if !ok || n < 1 || n > 16 {
+		if !ok || n < 1 || n > tokenizer.MaxNgram {
 			return bad()
 		}
 		widths := make([]int, n)
@@ -185,10 +185,6 @@ func (l *layer) ngrams() ([]int, error) {
 		return widths, nil
 	}
 }
-
-// unknownWord is the entry of a TextVectorization's vocabulary that stands for
-// unknown words.
-const unknownWord = "[UNK]"
 
 // vocabulary returns the words of a TextVectorization by id. They are in the
 // config where the program gave them, else in an asset of a .keras file.
@@ -204,7 +200,7 @@ func (b *builder) vocabulary(l *layer) ([]string, error) {
 			}
 			words[i] = word
 		}
-		if special := []string{"", unknownWord}; len(words) < 2 || !slices.Equal(words[:2], special) {
+		if special := []string{"", tokenizer.UnknownWord}; len(words) < 2 || !slices.Equal(words[:2], special) {
 			words = append(special, words...)
 		}
 		return words, l.checkVocabularySize(len(words))

@@ -35,7 +35,7 @@ func ParseJSON(data []byte) (Config, Vocab, error) {
 		if err != nil {
 			return Config{}, Vocab{}, fmt.Errorf("%w: %w", errNotTokenizer, err)
 		}
-		return FromVocabulary(VectorizationConfig(unknownWord), words)
+		return FromVocabulary(VectorizationConfig(UnknownWord), words)
 	}
 	if v.Kind != jsonscan.Object {
 		return Config{}, Vocab{}, errNotTokenizer
@@ -85,14 +85,7 @@ func parseOwn(doc []byte) (Config, Vocab, error) {
 			return Config{}, Vocab{}, fieldError("vocab", shown(w), fmt.Sprintf("pieces of at most %d bytes", maxPiece))
 		}
 	}
-	v, err := NewVocab(words)
-	if err != nil {
-		return Config{}, Vocab{}, err
-	}
-	if _, err := New(c, v); err != nil {
-		return Config{}, Vocab{}, err
-	}
-	return c, v, nil
+	return checked(c, words)
 }
 
 // topMembers are the members by which the forms are told apart. In a word_index
@@ -218,11 +211,17 @@ func FromFields(c Config, words map[string]int64) (Config, Vocab, error) {
 			list[id] = word
 		}
 	}
-	v, err := NewVocab(list)
-	if err != nil {
-		return Config{}, Vocab{}, err
+	return checked(c, list)
+}
+
+// checked returns c and the vocabulary of the words if a tokenizer can be made
+// of them.
+func checked(c Config, words []string) (Config, Vocab, error) {
+	v, err := NewVocab(words)
+	if err == nil {
+		_, err = New(c, v)
 	}
-	if _, err := New(c, v); err != nil {
+	if err != nil {
 		return Config{}, Vocab{}, err
 	}
 	return c, v, nil

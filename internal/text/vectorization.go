@@ -27,14 +27,15 @@ const (
 // Ids of a TextVectorization: 0 is padding, 1 every unknown word.
 const vectorizationOOV = 1
 
-// unknownWord stands for unknown words unless a program says otherwise.
-const unknownWord = "[UNK]"
+// UnknownWord is the entry of a TextVectorization's vocabulary that stands for
+// unknown words unless a program says otherwise.
+const UnknownWord = "[UNK]"
 
 // Bounds on n-grams. Each width is a pass over the words that hashes width words
 // at each of them.
 const (
-	maxNgram  = 16
-	maxNgrams = 16
+	MaxNgram  = 16 // words
+	MaxNgrams = 16 // widths
 )
 
 // VectorizationConfig returns the Config of TextVectorization() without
@@ -68,14 +69,7 @@ func FromVocabulary(c Config, words []string) (Config, Vocab, error) {
 			return Config{}, Vocab{}, fmt.Errorf("tokenizer: the word %q is not UTF-8", shown(w))
 		}
 	}
-	v, err := NewVocab(words)
-	if err != nil {
-		return Config{}, Vocab{}, err
-	}
-	if _, err := New(c, v); err != nil {
-		return Config{}, Vocab{}, err
-	}
-	return c, v, nil
+	return checked(c, words)
 }
 
 // IsVocabulary reports whether a file is the vocabulary of a TextVectorization
@@ -84,7 +78,7 @@ func FromVocabulary(c Config, words []string) (Config, Vocab, error) {
 func IsVocabulary(content []byte) bool {
 	first, rest, _ := bytes.Cut(content, []byte("\n"))
 	second, _, _ := bytes.Cut(rest, []byte("\n"))
-	return len(bytes.TrimSuffix(first, []byte("\r"))) == 0 && string(bytes.TrimSuffix(second, []byte("\r"))) == unknownWord
+	return len(bytes.TrimSuffix(first, []byte("\r"))) == 0 && string(bytes.TrimSuffix(second, []byte("\r"))) == UnknownWord
 }
 
 // VocabularyLines returns the words of such a file, which Python on Windows ends
@@ -115,12 +109,12 @@ func (c *Config) checkVectorization() error {
 	if !slices.Contains([]string{"", SplitWhitespace, SplitCharacter}, c.Split) {
 		return fieldError("split", strconv.Quote(c.Split), `"whitespace", "character" or null`)
 	}
-	if len(c.Ngrams) > maxNgrams {
-		return fieldError("ngrams", fmt.Sprintf("%d widths", len(c.Ngrams)), fmt.Sprintf("at most %d", maxNgrams))
+	if len(c.Ngrams) > MaxNgrams {
+		return fieldError("ngrams", fmt.Sprintf("%d widths", len(c.Ngrams)), fmt.Sprintf("at most %d", MaxNgrams))
 	}
 	for _, n := range c.Ngrams {
-		if n < 1 || n > maxNgram {
-			return fieldError("ngrams", strconv.Itoa(n), fmt.Sprintf("widths from 1 to %d", maxNgram))
+		if n < 1 || n > MaxNgram {
+			return fieldError("ngrams", strconv.Itoa(n), fmt.Sprintf("widths from 1 to %d", MaxNgram))
 		}
 	}
 	if c.NumWords < 0 || c.NumWords == 1 {
