@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -56,20 +55,7 @@ func bomb(t *testing.T, layers string, asset string) []byte {
 // textArchive is a model of texts that Keras saved.
 func textArchive(t testing.TB) []byte {
 	t.Helper()
-	z, err := zip.OpenReader("../convert/testdata/texts/keras-3.15.1.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	f, err := z.Open("adapted/model.keras")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return archivedFile(t, "../convert/testdata/texts/keras-3.15.1.zip", "adapted/model.keras")
 }
 
 // TestHostileFilesEndSoon: small files that ask for much end, soon and within 64
@@ -109,5 +95,35 @@ func TestHostileFilesEndSoon(t *testing.T) {
 			})
 			t.Logf("took %v", time.Since(start)) // below 0.2 s on 2 idle cores
 		})
+	}
+}
+
+// TestInspectAcceptsWhatConvertDoes: how much a model may make of a row depends
+// on the size of its file, architecture included, in both.
+func TestInspectAcceptsWhatConvertDoes(t *testing.T) {
+	weights := goldenFile(t, "2.15", "lstm_with_mask/weights.h5")
+	const last = `{"input_shape": [null, 6]}}]}`
+	config := string(goldenFile(t, "2.15", "lstm_with_mask/architecture.json"))
+	if strings.Count(config, last) != 1 {
+		t.Fatal("the architecture has another end")
+	}
+	// 3 numbers, 250,000 times.
+	config = strings.Replace(config, last, strings.TrimSuffix(last, "]}")+`,{"class_name":"RepeatVector","config":{"name":"r","n":250000}}]}`, 1)
+	for _, c := range []struct {
+		name, config string
+		accepted     bool
+	}{
+		{"small file", config, false},
+		{"large file", config + strings.Repeat(" ", 1<<20), true},
+	} {
+		o := Options{Config: []byte(c.config)}
+		_, err := Parse(weights, o)
+		r, inspectErr := inspect(weights, o)
+		if inspectErr != nil {
+			t.Fatal(inspectErr)
+		}
+		if converts, inspects := err == nil, r.Model != nil; converts != c.accepted || inspects != c.accepted {
+			t.Errorf("%s: converts %t (%v), inspect says %t (%v); expected %t", c.name, converts, err, inspects, r.Refusals, c.accepted)
+		}
 	}
 }

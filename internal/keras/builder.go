@@ -61,6 +61,7 @@ func newBuilder(v version) *builder {
 		masks:      map[string]string{},
 		maskAxes:   map[string]int{},
 		outputs:    map[*layer][]value{},
+		shapes:     map[string][]int{},
 		folded:     1,
 		strings:    map[string]bool{},
 		readers:    map[string]*layer{},

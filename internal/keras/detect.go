@@ -2,6 +2,8 @@ package keras
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,6 +32,9 @@ func readFile(b []byte, o Options) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.size = len(b) + len(o.Config)
+	sum := sha256.Sum256(b)
+	f.sha256 = hex.EncodeToString(sum[:])
 	if f.config == nil {
 		if len(o.Config) == 0 {
 			return nil, notUsable("weights without an architecture; also give the JSON of model.to_json() (--config architecture.json), or save the whole model with model.save(\"model.keras\")")

@@ -18,23 +18,20 @@ const unknownSteps = 64
 
 // count adds what the node makes of a row. shape is that of its output.
 func (b *builder) count(n *lstm.Node, shape []int) {
-	cost := b.extent(shape)
+	cost := extent(shape)
 	switch n.Op {
 	case lstm.OpAttention, lstm.OpMultiHeadAttention:
 		// Every step of the query meets every step of the value.
-		cost += b.extent(b.shapes[n.Inputs[0]][:1]) * b.extent(b.shapes[n.Inputs[1]][:1]) / 8
+		cost += extent(b.shapes[n.Inputs[0]][:1]) * extent(b.shapes[n.Inputs[1]][:1]) / 8
 	case lstm.OpDot:
-		cost += cost * b.extent(b.shapes[n.Inputs[0]][n.Axes[0]:][:1]) / 64
+		cost += cost * extent(b.shapes[n.Inputs[0]][n.Axes[0]:][:1]) / 64
 	}
 	b.numbers += cost * b.folded
-	if b.shapes == nil {
-		b.shapes = map[string][]int{}
-	}
 	b.shapes[n.Name] = shape
 }
 
-// extent is the number of elements of a shape, of those that are counted.
-func (b *builder) extent(shape []int) float64 {
+// extent is the number of elements of a shape.
+func extent(shape []int) float64 {
 	n := 1.0
 	for _, d := range shape {
 		if d < 0 {

@@ -84,7 +84,13 @@ func goldenFile(t testing.TB, version, name string) []byte {
 	if err != nil || len(archives) != 1 {
 		t.Fatalf("golden archive of Keras %s: %q, %v", version, archives, err)
 	}
-	z, err := zip.OpenReader(archives[0])
+	return archivedFile(t, archives[0], name)
+}
+
+// archivedFile returns a member of a zip archive.
+func archivedFile(t testing.TB, archive, name string) []byte {
+	t.Helper()
+	z, err := zip.OpenReader(archive)
 	if err != nil {
 		t.Fatal(err)
 	}

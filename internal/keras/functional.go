@@ -48,10 +48,10 @@ func (p *parser) connect(n *network, entries []any) error {
 }
 
 // numberCalls notes whose further outputs are used, and finds where the calls
-// of nested models begin to count. Up to
-// Keras 2.15 a model that was built before it was used in another one has call
-// 0 of its own, which the file leaves out: its uses are 1, 2, ... Every call in
-// a file is used by something, so the least number that is used tells.
+// of nested models begin to count. Up to Keras 2.15 a model that was built
+// before it was used in another one has call 0 of its own, which the file leaves
+// out: its uses are 1, 2, ... Every call in a file is used by something, so the
+// least number that is used tells.
 func (n *network) numberCalls() {
 	least := map[string]int{}
 	further := map[string]bool{}
@@ -61,22 +61,10 @@ func (n *network) numberCalls() {
 			least[r.layer] = r.call
 		}
 	}
-	var visit func(o operand)
-	visit = func(o operand) {
-		if o.from != nil {
-			note(*o.from)
-		}
-		for _, e := range o.list {
-			visit(e)
-		}
-	}
 	for _, l := range n.layers {
 		for _, c := range l.calls {
-			for _, o := range c.args {
-				visit(o)
-			}
-			for _, o := range c.kwargs {
-				visit(o)
+			for _, r := range c.refs() {
+				note(r)
 			}
 		}
 	}

@@ -1,8 +1,6 @@
 package keras
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 )
@@ -45,11 +43,8 @@ func inspect(b []byte, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Format: f.format, KerasVersion: f.version.text, Backend: f.backend}
-	sum := sha256.Sum256(b)
-	r.SHA256 = hex.EncodeToString(sum[:])
+	r := &Report{Format: f.format, KerasVersion: f.version.text, Backend: f.backend, SHA256: f.sha256}
 	if r.Model, err = f.convert(); err == nil {
-		r.Model.SHA256 = r.SHA256
 		r.Name, r.Layers = r.Model.Name, r.Model.Layers
 		return r, nil
 	}

@@ -3,8 +3,6 @@ package keras
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +112,10 @@ func readAligned(path string, size int64) ([]byte, error) {
 	shift := int64(0)
 	if z, err := zip.NewReader(f, size); err == nil {
 		for _, m := range z.File {
-			if at, err := m.DataOffset(); err == nil && m.Name == weightsMember {
+			if m.Name != weightsMember {
+				continue
+			}
+			if at, err := m.DataOffset(); err == nil {
 				shift = -at & (alignment - 1)
 			}
 		}
@@ -136,19 +137,13 @@ func Parse(b []byte, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.size = len(b) + len(o.Config)
-	m, err := f.convert()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(b)
-	m.SHA256 = hex.EncodeToString(sum[:])
-	return m, nil
+	return f.convert()
 }
 
 // file is a Keras file, not converted yet.
 type file struct {
 	size    int // in bytes, of a separate architecture too
+	sha256  string
 	format  Format
 	config  []byte
 	entry   object // the decoded config: class_name and config
@@ -268,6 +263,7 @@ func (f *file) finish(b *builder, n *network, out []value) (*Model, error) {
 		Backend:      f.backend,
 		Config:       string(f.config),
 		Format:       f.format,
+		SHA256:       f.sha256,
 	}
 	for _, x := range out {
 		if x.truth != nil {

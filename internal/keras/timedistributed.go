@@ -41,7 +41,7 @@ func callTimeDistributed(b *builder, l *layer, in []value) ([]value, error) {
 		return nil, l.fail("its input has a mask of the steps, and the %s in it would take it for a mask of its own, which is not supported", inner.class)
 	}
 	around := b.folded
-	b.folded *= b.extent(x.shape[:1])
+	b.folded *= extent(x.shape[:1])
 	out, err := b.apply(inner, []value{step})
 	b.folded = around
 	if err != nil {
