@@ -22,7 +22,7 @@ var attentionLayers = map[string]*layerType{
 		callArgs: callAttention,
 	},
 	"MultiHeadAttention": {
-		refuses: "`attention_mask`; the scores as an output; several sizes as `output_shape`",
+		refuses: "`attention_mask`; the scores as an output; several sizes as `output_shape`; a `key_dim` or `value_dim` of 1 with a bias and as many steps as heads (Keras 3.7 and later)",
 		reads:   "num_heads key_dim value_dim use_bias output_shape dropout",
 		ignores: weightOptions + " query_shape key_shape value_shape",
 		fixed: []fixedOption{
@@ -215,6 +215,16 @@ func callMultiHead(b *builder, l *layer, in []value, args arguments) ([]value, e
 		n.MaskedScores = lstm.MaskedZero
 	case !slow && b.version.fusesAttention():
 		n.MaskedScores = lstm.MaskedReplace
+	}
+	for _, p := range []struct {
+		option string
+		dim    int
+		x      value
+	}{{"key_dim", keyDim, query}, {"key_dim", keyDim, key}, {"value_dim", valueDim, val}} {
+		if steps := p.x.shape[0]; b.version.searchesBias() && b.backend != "jax" && b.backend != "torch" &&
+			bias && p.dim == 1 && heads > 1 && (steps == heads || steps < 0) {
+			return nil, l.fail("%s=1 with a bias and as many steps as heads (%d) is not supported: Keras 3 on TensorFlow adds the bias to the steps there; use use_bias=False", p.option, heads)
+		}
 	}
 	// shapes in the file and in the graph
 	for i, s := range [][2][]int{

@@ -96,10 +96,9 @@ func (b *builder) convolutionCall(l *layer, in []value) (c convolutionCall, err 
 	return c, err
 }
 
-// checkBias refuses the one case in which Keras 3 takes steps for features: its
-// sum with a bias looks for an axis as long as the bias, the last one first.
+// checkBias refuses the case in which Keras 3 takes steps for features.
 func (c *convolutionCall) checkBias(b *builder, l *layer, features int) error {
-	if b.version.keras3() && c.channelsFirst && c.bias && c.steps == features {
+	if b.version.searchesBias() && c.channelsFirst && c.bias && c.steps == features {
 		return l.fail(`data_format="channels_first" with a bias and as many steps as features (%d) is not supported: Keras 3 adds the bias to the steps there; use use_bias=False`, features)
 	}
 	return nil

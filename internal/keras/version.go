@@ -54,6 +54,12 @@ func (v version) losesMasks() bool { return v.atLeast(3, 8) }
 // everything is: Keras 3.10 and later do.
 func (v version) zeroesSoftmax() bool { return v.atLeast(3, 10) }
 
+// searchesBias reports whether a sum with a bias looks for an axis as long as the
+// bias, the last one first and then the first after the rows, as Keras 3.7 and
+// later do on TensorFlow: where that is the steps, each step gets a number of
+// the bias that is meant for a feature or a head.
+func (v version) searchesBias() bool { return v.atLeast(3, 7) || v.orLater }
+
 // unsaid reports whether the version is one that a config of Keras 3 let guess.
 func (v version) unsaid() bool { return v.text == "3" }
 

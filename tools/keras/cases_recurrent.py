@@ -329,6 +329,15 @@ def multi_head_masked():
     return keras.Model(i, [y, L.LSTM(2)(y), L.MultiHeadAttention(2, 3, dropout=.3)(a, b, use_causal_mask=True), L.MultiHeadAttention(1, 3)(a, value=b, key=c)])
 
 
+@case
+def multi_head_of_ones():
+    """Heads one number wide: Keras 3 takes their bias for one of the steps if
+    there are as many (refused_heads_beside_steps)."""
+    i, a, b, _ = branches()
+    wide = L.MultiHeadAttention(STEPS, 1, value_dim=2, use_bias=False)(a, b)
+    return keras.Model(i, [L.MultiHeadAttention(2, 1)(a, a), L.MultiHeadAttention(1, 1)(a, b), wide])
+
+
 @case(rows=lambda: [id_rows()[0][:7], value_rows()[0]])
 def multi_head_cross():
     i, e = masked()

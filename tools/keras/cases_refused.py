@@ -12,6 +12,18 @@ def refused_class():
     return sequential(*ids(), L.Conv1DTranspose(3, 2), L.LSTM(3))
 
 
+@case(only=3, refused='key_dim=1 with a bias and as many steps as heads (7)')
+def refused_heads_beside_steps():
+    i, e = masked()
+    return keras.Model(i, L.MultiHeadAttention(STEPS, 1)(e, e))
+
+
+@case(only=3, refused='value_dim=1 with a bias and as many steps as heads (7)')
+def refused_values_beside_steps():
+    i, e = masked()
+    return keras.Model(i, L.MultiHeadAttention(STEPS, 2, value_dim=1)(e, e))
+
+
 @case(refused='layer "lambda" (Lambda): holds Python code')
 def refused_lambda():
     return sequential(*ids(), L.Lambda(lambda x: x * 2, name="lambda"), L.LSTM(3))

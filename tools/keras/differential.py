@@ -52,6 +52,7 @@ LARGEST = 1e4
 # Refusals on purpose: what they name gives outputs in Keras that nobody wants.
 MAY_REFUSE = [
     "(Softmax): with a mask is not supported",
+    "with a bias and as many steps as heads",
     "the states of several cells as inputs or outputs are not supported",
 ]
 
