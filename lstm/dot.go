@@ -1,25 +1,21 @@
 package lstm
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 func init() {
 	register(OpDot, operation{
-		minInputs: 2, maxInputs: 2, fields: "axes normalize",
+		minInputs: 2, maxInputs: 2, fields: "axes",
 		build: newDot,
 	})
 }
 
 // dotProduct sums products along an axis of each of two inputs.
 type dotProduct struct {
-	axes      [2]int
-	normalize bool
+	axes [2]int
 }
 
 func newDot(s *spec) (layer, error) {
-	l := &dotProduct{normalize: s.Normalize}
+	l := &dotProduct{}
 	if len(s.Axes) != 2 {
 		return nil, fmt.Errorf("%d axes, expected one for each input", len(s.Axes))
 	}
@@ -76,8 +72,7 @@ func (r *dotRunner) run(out *value, in []*value, _ *value) {
 	}
 }
 
-// turn returns v with the given axis last, its vectors scaled to length 1 if
-// asked for, in the memory of dst.
+// turn returns v with the given axis last, in the memory of dst.
 func (r *dotRunner) turn(dst []float32, v *value, axis int) []float32 {
 	dst = grow(dst, len(v.f))
 	n, stride := v.shape[axis], 1
@@ -91,19 +86,8 @@ func (r *dotRunner) turn(dst []float32, v *value, axis int) []float32 {
 			for k := range n {
 				x[k] = v.f[block+k*stride+i]
 			}
-			if r.normalize {
-				scaleToOne(x)
-			}
 			at += n
 		}
 	}
 	return dst
-}
-
-// scaleToOne divides x by its length, or by 1e-6 if that is more.
-func scaleToOne(x []float32) {
-	f := 1 / math.Sqrt(max(dot(x, x), 1e-12))
-	for i, v := range x {
-		x[i] = float32(float64(v) * f)
-	}
 }

@@ -77,7 +77,7 @@ func FuzzNew(f *testing.F) {
 			{Name: "v", Op: OpFillMasked, Inputs: []string{"s"}, Mask: "o", MaskValue: 2},
 			{Name: "c", Op: OpConcatenate, Inputs: []string{"v", "f"}},
 			{Name: "e", Op: OpApplyMask, Inputs: []string{"c"}, Mask: "w"},
-			{Name: "d", Op: OpDot, Inputs: []string{"e", "v"}, Axes: []int{1, -1}, Normalize: true},
+			{Name: "d", Op: OpDot, Inputs: []string{"e", "v"}, Axes: []int{1, -1}},
 			{Name: "p", Op: OpGlobalMaxPool, Inputs: []string{"d"}},
 			{Name: "u", Op: OpUnfoldSteps, Inputs: []string{"p", "x"}},
 			{Name: "r", Op: OpReverse, Inputs: []string{"u"}},

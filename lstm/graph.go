@@ -50,7 +50,6 @@ type Node struct {
 	Threshold float32 `json:"threshold,omitempty"` // ReLU
 	MaxValue  float32 `json:"max_value,omitempty"` // ReLU; 0 = none
 
-	Normalize    bool   `json:"normalize,omitempty"`     // Dot: scale the vectors along the axes to length 1
 	Score        Score  `json:"score,omitempty"`         // Attention
 	Causal       bool   `json:"causal,omitempty"`        // attention: a step sees no later ones
 	Heads        int    `json:"heads,omitempty"`         // MultiHeadAttention

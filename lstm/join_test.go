@@ -2,39 +2,8 @@ package lstm
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
-	"testing"
 )
-
-// TestDotOfUnitVectors has vectors of ordinary lengths, and one of 0.
-func TestDotOfUnitVectors(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 3))
-	const T, A, B, rows = 5, 3, 2, 4
-	g := Graph{
-		Nodes: []Node{
-			{Name: "a", Op: OpInput, Shape: []int{T, A}},
-			{Name: "b", Op: OpInput, Shape: []int{T, B}},
-			{Name: "y", Op: OpDot, Inputs: []string{"a", "b"}, Axes: []int{0, -2}, Normalize: true},
-		},
-		Inputs: []string{"a", "b"}, Outputs: []string{"y"},
-	}
-	in := []Input{{Values: make([]float32, rows*T*A)}, {Values: make([]float32, rows*T*B)}}
-	for i := range in {
-		for k := range in[i].Values {
-			in[i].Values[k] = float32(rng.NormFloat64())
-		}
-	}
-	clear(in[1].Values[:T*B])
-	out := predict(t, mustNew(t, g, nil, Options{}), nil, rows, []Input{{Shape: []int{T, A}, Values: in[0].Values}, {Shape: []int{T, B}, Values: in[1].Values}})[0]
-	for row := range rows {
-		for i, want := range reference(g, nil, in, row, rows)[0] {
-			if got := float64(out[row*A*B+i]); !(math.Abs(got-want) <= 1e-6) {
-				t.Errorf("row %d, element %d: got %v, want %v", row, i, got, want)
-			}
-		}
-	}
-}
 
 // joined makes a network whose branches meet: sequences with masks of their
 // own, merges of several shapes, attention, and rows of several sequences.
@@ -239,17 +208,13 @@ func refMerge(op Op, args []refValue) refValue {
 }
 
 // refDot is the sum over the first axes of two sequences.
-func refDot(n Node, a, b refValue) refValue {
+func refDot(a, b refValue) refValue {
 	out := refValue{shape: []int{a.shape[1], b.shape[1]}}
 	for i := range a.shape[1] {
 		for k := range b.shape[1] {
-			sum, aa, bb := 0.0, 0.0, 0.0
+			sum := 0.0
 			for t := range a.shape[0] {
-				x, y := a.at(t)[i], b.at(t)[k]
-				sum, aa, bb = sum+x*y, aa+x*x, bb+y*y
-			}
-			if n.Normalize {
-				sum /= math.Sqrt(max(aa, 1e-12)) * math.Sqrt(max(bb, 1e-12))
+				sum += a.at(t)[i] * b.at(t)[k]
 			}
 			out.x = append(out.x, sum)
 		}

@@ -165,7 +165,6 @@ func (n *Node) fieldsSet() []string {
 		{"state", n.State != ""},
 		{"mask_value", n.MaskValue != 0},
 		{"axis", n.Axis != 0},
-		{"normalize", n.Normalize},
 		{"score", n.Score != ""},
 		{"causal", n.Causal},
 		{"heads", n.Heads != 0},

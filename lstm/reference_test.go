@@ -273,7 +273,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 		}
 		return out
 	case OpDot:
-		return refDot(n, args[0], args[1])
+		return refDot(args[0], args[1])
 	case OpConcatenate:
 		if len(in.shape) == 1 {
 			out := refValue{}

@@ -295,7 +295,11 @@ func callDot(b *builder, l *layer, in []value) ([]value, error) {
 	if len(pair) != 2 {
 		return nil, l.fail("axes=%.60s, expected one or two numbers", jsonText(given))
 	}
-	n := lstm.Node{Op: lstm.OpDot, Inputs: nodesOf(in), Normalize: normalize}
+	n := lstm.Node{Op: lstm.OpDot}
+	least := float32(1e-6) // of the norms divided by
+	if b.version.keras3() {
+		least = 1e-7
+	}
 	var shape []int
 	size := 0
 	for i, v := range pair {
@@ -312,6 +316,11 @@ func callDot(b *builder, l *layer, in []value) ([]value, error) {
 			return nil, l.fail("axes=%.60s: the inputs have shapes %s and %s, whose axes differ", jsonText(given), shapeText(in[0].shape), shapeText(in[1].shape))
 		}
 		size = d
+		node := in[i].node
+		if normalize {
+			node = b.add(l, lstm.Node{Op: lstm.OpUnitNorm, Inputs: []string{node}, Axes: []int{axis}, Epsilon: least}, in[i].shape).node
+		}
+		n.Inputs = append(n.Inputs, node)
 		n.Axes = append(n.Axes, axis)
 		shape = append(shape, slices.Delete(slices.Clone(in[i].shape), axis, axis+1)...)
 	}

@@ -278,6 +278,14 @@ def dot_vectors():
     return keras.Model(i, [L.Dot(axes=1)([v, w]), L.Dot(axes=-1, normalize=True)([v, w]), L.Dot(axes=(2, 1))([a, v])])
 
 
+@case(scale=3e-8)
+def dot_of_short_vectors():
+    """Vectors as short as what their lengths are at least taken for."""
+    i, e = masked()
+    a, b = L.Dense(3)(e), L.Dense(3)(e)
+    return keras.Model(i, L.Dot(axes=-1, normalize=True)([a, b]))
+
+
 # Attention -------------------------------------------------------------------
 
 def attention(mask=True, **options):
