@@ -5,6 +5,9 @@ package lstm
 // of a small batch, few enough for the result to stay in the cache.
 const chunkRows = 32
 
+// leastSlots of a cache hold the tokens of a few short rows.
+const leastSlots = 128
+
 // projection computes a recurrent layer's input projections b + x·W. Where x
 // is the embedding of a token the projection depends on the token alone and is
 // kept in a cache, a direct-mapped one: ids count up from the frequent tokens
@@ -15,7 +18,10 @@ type projection struct {
 	x     []float32  // [computed][xWidth]
 	rows  []*float32 // [chunk]: the first element of each step's projection
 
-	slots  int
+	// The cache begins small, so that the first row costs little, and grows as
+	// tokens are computed, up to limit slots.
+	limit  int
+	recent int       // tokens computed since it grew
 	tags   []int32   // [slots]: id + 1 of the token a slot holds or is meant for, 0 = none
 	values []float32 // [slots][xWidth]
 
@@ -28,7 +34,7 @@ type projection struct {
 func (p *projection) bind(l *recurrent) {
 	p.layer = l
 	if l.tokens != nil {
-		p.slots = min(l.tokens.vocab, l.cacheBytes/(4*l.cell.xWidth()))
+		p.limit = min(l.tokens.vocab, l.cacheBytes/(4*l.cell.xWidth()))
 	}
 }
 
@@ -57,16 +63,16 @@ func (p *projection) project(in *value, at []int32) []*float32 {
 func (p *projection) fold(ids, at []int32) {
 	p.fill()
 	w := p.layer.cell.xWidth()
-	if p.slots > 0 && p.tags == nil {
-		p.tags, p.pending = make([]int32, p.slots), make([]int32, p.slots)
-		p.values = make([]float32, p.slots*w)
+	if slots := len(p.tags); slots < p.limit && p.recent >= slots/2 {
+		p.resize(min(max(leastSlots, 2*slots), p.limit))
 	}
+	slots := len(p.tags)
 	p.x = grow(p.x, len(at)*w) // no more are missing than asked for: rows may point into it
 	for i, a := range at {
 		id := ids[a]
 		slot := 0
-		if p.slots > 0 {
-			slot = int(id) % p.slots
+		if slots > 0 {
+			slot = int(id) % slots
 			if p.tags[slot] == id+1 {
 				if m := p.pending[slot]; m > 0 {
 					p.rows[i] = &p.x[int(m-1)*w]
@@ -78,7 +84,7 @@ func (p *projection) fold(ids, at []int32) {
 		}
 		p.rows[i] = &p.x[len(p.missed)*w]
 		p.missed = append(p.missed, id)
-		if p.slots > 0 {
+		if slots > 0 {
 			p.tags[slot] = id + 1
 			p.pending[slot] = int32(len(p.missed))
 		}
@@ -91,7 +97,24 @@ func (p *projection) fold(ids, at []int32) {
 	for i, id := range p.missed {
 		copy(p.in[i*d:][:d], p.layer.tokens.row(id))
 	}
+	p.recent += len(p.missed)
 	p.layer.cell.project(p.x, p.in, len(p.missed))
+}
+
+// resize gives the cache more slots and moves what is in it. No row points into
+// it then.
+func (p *projection) resize(slots int) {
+	w := p.layer.cell.xWidth()
+	tags, values := p.tags, p.values
+	p.tags, p.pending, p.values = make([]int32, slots), make([]int32, slots), make([]float32, slots*w)
+	for i, tag := range tags {
+		if tag > 0 {
+			to := int(tag-1) % slots
+			p.tags[to] = tag
+			copy(p.values[to*w:][:w], values[i*w:])
+		}
+	}
+	p.recent = 0
 }
 
 // fill puts what the last chunk computed into the cache. It could not be done
@@ -99,10 +122,10 @@ func (p *projection) fold(ids, at []int32) {
 func (p *projection) fill() {
 	w := p.layer.cell.xWidth()
 	for i, id := range p.missed {
-		if p.slots == 0 {
+		if len(p.tags) == 0 {
 			break
 		}
-		slot := int(id) % p.slots
+		slot := int(id) % len(p.tags)
 		if p.pending[slot] == int32(i)+1 { // else a later token took the slot
 			p.pending[slot] = 0
 			copy(p.values[slot*w:][:w], p.x[i*w:])
