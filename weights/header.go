@@ -2,11 +2,12 @@ package weights
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
+
+	"coldstream/internal/jsonscan"
 )
 
 // maxHeader bounds the JSON header of a safetensors file; the format's own
@@ -192,11 +193,12 @@ func (p *headerParser) str() (string, error) {
 				}
 				return unsafe.String(unsafe.SliceData(raw), len(raw)), nil
 			}
-			var s string
-			if err := json.Unmarshal(p.b[start-1:p.i], &s); err != nil {
-				return "", fmt.Errorf("byte %d: %w", start, err)
+			sc := jsonscan.New(p.b[start-1 : p.i])
+			v := sc.Value()
+			if !sc.End() {
+				return "", fmt.Errorf("byte %d: %w", start, sc.Err())
 			}
-			return s, nil
+			return string(jsonscan.AppendString(make([]byte, 0, len(raw)), v)), nil
 		case c == '\\':
 			escaped = true
 			p.i += 2

@@ -2,7 +2,6 @@ package weights
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -162,13 +161,12 @@ func (f *File) readMetadata(m map[string]string) error {
 			return fmt.Errorf("weights: metadata %s is missing", want)
 		}
 	}
-	dec := json.NewDecoder(strings.NewReader(m["graph"]))
-	dec.DisallowUnknownFields() // an attribute this version does not know would change the numbers
-	if err := dec.Decode(&f.Graph); err != nil {
+	if err := decodeGraph(&f.Graph, []byte(m["graph"])); err != nil {
 		return fmt.Errorf("weights: metadata graph: %w", err)
 	}
 	if s := m["labels"]; s != "" {
-		if err := json.Unmarshal([]byte(s), &f.Labels); err != nil {
+		var err error
+		if f.Labels, err = decodeTexts([]byte(s)); err != nil {
 			return fmt.Errorf("weights: metadata labels: %w", err)
 		}
 	}
@@ -177,7 +175,7 @@ func (f *File) readMetadata(m map[string]string) error {
 	}
 	if s := m["dtype_loss"]; s != "" {
 		f.Loss = new(Loss)
-		if err := json.Unmarshal([]byte(s), f.Loss); err != nil {
+		if err := decodeLoss(f.Loss, []byte(s)); err != nil {
 			return fmt.Errorf("weights: metadata dtype_loss: %w", err)
 		}
 	}
@@ -249,7 +247,7 @@ func (f *File) readGoldens(m map[string]string, have map[string]tensorInfo, take
 			if err != nil {
 				return err
 			}
-			if err := json.Unmarshal(raw, &g.Texts); err != nil {
+			if g.Texts, err = decodeTexts(raw); err != nil {
 				return fmt.Errorf("weights: tensor %q: %w", prefix+".texts", err)
 			}
 			if len(g.Texts) != g.Rows {
