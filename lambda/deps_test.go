@@ -15,6 +15,7 @@ var unwanted = []string{
 	"coldstream/internal/hdf5",
 	"coldstream/internal/keras",
 	"coldstream/internal/report",
+	"coldstream/internal/serve",
 	"coldstream/weights/zst",
 	"text/template",
 	"html/template",
@@ -26,7 +27,7 @@ var unwanted = []string{
 
 // unwantedLean are packages that the function does without when it runs on
 // internal/lean.
-var unwantedLean = []string{"net", "net/http", "crypto/tls", "github.com/aws/aws-lambda-go", "log"}
+var unwantedLean = []string{"net", "net/http", "crypto/tls", "github.com/aws/aws-lambda-go", "log", "coldstream/internal/remote"}
 
 func TestLinkedPackages(t *testing.T) {
 	for tags, unwanted := range map[string][]string{

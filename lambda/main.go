@@ -1,9 +1,11 @@
 // Command lambda is the deployed function: it answers Firehose transformation
 // events, HTTP requests and direct invocations with the model that lies beside
-// it. `coldstream package` builds it and makes the zip.
+// it, or with the endpoint that ENDPOINT_URL names. `coldstream package` builds
+// it and makes the zip.
 //
 // With the build tag lambda.norpc it runs on aws-lambda-go; without it on this
-// project's own client of the Runtime API, which starts sooner.
+// project's own client of the Runtime API, which starts sooner and knows no
+// endpoint.
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,13 +45,23 @@ func run(ctx context.Context, address string, logs io.Writer) error {
 	return serve(ctx, address, h, logs)
 }
 
-// handler returns the handler with the model beside the program.
+// endpointVariable, if it is set, has posts scored by an endpoint.
+const endpointVariable = "ENDPOINT_URL"
+
+// handler returns the handler with the model beside the program, or with the
+// endpoint that the environment names.
 func handler(logs io.Writer) (*function.Handler, error) {
+	if os.Getenv(endpointVariable) != "" {
+		return remoteHandler(logs)
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	model, err := function.Load(filepath.Dir(program), runtime.GOMAXPROCS(0))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; a zip without a model needs %s", err, endpointVariable)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"coldstream/internal/function"
+	"coldstream/internal/remote"
 )
 
 // serve runs on aws-lambda-go, which reads the address from the environment and
@@ -18,4 +20,18 @@ import (
 func serve(ctx context.Context, _ string, h *function.Handler, _ io.Writer) error {
 	lambda.StartWithOptions(h, lambda.WithContext(ctx))
 	return errors.New("aws-lambda-go has stopped serving")
+}
+
+// remoteHandler returns the handler with the endpoint that the environment
+// names. aws-lambda-go has linked net/http anyway.
+func remoteHandler(logs io.Writer) (*function.Handler, error) {
+	o, err := remote.FromEnv(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	e, err := remote.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return function.NewRemoteHandler(e, logs), nil
 }

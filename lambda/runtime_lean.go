@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"coldstream/internal/function"
@@ -13,4 +14,9 @@ import (
 // serve runs on internal/lean.
 func serve(ctx context.Context, address string, h *function.Handler, logs io.Writer) error {
 	return lean.Run(ctx, address, h, logs)
+}
+
+// remoteHandler refuses: this build has no HTTP client.
+func remoteHandler(io.Writer) (*function.Handler, error) {
+	return nil, errors.New(endpointVariable + " is set, but this function is built for the lean runtime, which has no HTTP client; package it with --runtime aws")
 }

@@ -21,31 +21,32 @@ const (
 type requestError struct {
 	status int
 	text   string
+	allow  string // status 405: the methods that are served
 }
 
 func (e *requestError) Error() string { return e.text }
 
 func refuse(status int, format string, args ...any) *requestError {
-	return &requestError{status, fmt.Sprintf(format, args...)}
+	return &requestError{status: status, text: fmt.Sprintf(format, args...)}
 }
 
 // direct answers an event that is itself the request.
 func (h *Handler) direct(ctx context.Context, s *scratch, e *event, l *line) ([]byte, error) {
 	s.reserve(len(e.payload))
 	s.arena = append(s.arena, e.payload...) // reading a post may overwrite it
-	if err := h.ask(ctx, s, s.arena, l); err != nil {
+	if err := h.label(ctx, s, s.arena, l); err != nil {
 		return nil, err
 	}
 	answer := append([]byte(nil), s.tmp...)
 	if len(answer) > MaxAnswerBytes {
-		return nil, refuse(413, "answer would be %d bytes, more than %d; send fewer texts", len(answer), MaxAnswerBytes)
+		return nil, tooMuch(len(answer))
 	}
 	return answer, nil
 }
 
-// ask answers the request in body, {"text"} or {"texts"}, which it may
+// label answers the request in body, {"text"} or {"texts"}, which it may
 // overwrite, into s.tmp.
-func (h *Handler) ask(ctx context.Context, s *scratch, body []byte, l *line) error {
+func (h *Handler) label(ctx context.Context, s *scratch, body []byte, l *line) error {
 	single, err := s.readRequest(body)
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (h *Handler) ask(ctx context.Context, s *scratch, body []byte, l *line) err
 	for i := range s.records {
 		s.texts = append(s.texts, s.records[i].post.text)
 	}
-	l.scorerErr = h.score(ctx, s)
+	h.score(ctx, s, l)
 	for i := range s.failed {
 		if s.failed[i] {
 			l.count(NotScored)
@@ -68,7 +69,7 @@ func (h *Handler) ask(ctx context.Context, s *scratch, body []byte, l *line) err
 		if i > 0 {
 			s.tmp = append(s.tmp, ',')
 		}
-		s.tmp = h.appendAnswer(s.tmp, &s.records[i].post, &s.results[i])
+		s.tmp = h.appendAnswer(s.tmp, s, i, &s.records[i].post)
 		l.count("")
 	}
 	if !single {
@@ -139,4 +140,8 @@ func (s *scratch) readTexts(texts jsonscan.Value) error {
 
 func tooBig(what string, n int) error {
 	return refuse(413, "%s has %d bytes, more than %d", what, n, MaxTextBytes)
+}
+
+func tooMuch(n int) error {
+	return refuse(413, "answer would be %d bytes, more than %d; send fewer texts", n, MaxAnswerBytes)
 }

@@ -43,7 +43,7 @@ func (h *Handler) transform(ctx context.Context, s *scratch, e *event, l *line) 
 	if err := s.readRecords(e); err != nil {
 		return nil, err
 	}
-	l.scorerErr = h.score(ctx, s)
+	h.score(ctx, s, l)
 	return h.appendRecords(s, l), nil
 }
 
@@ -133,7 +133,7 @@ func (h *Handler) appendRecords(s *scratch, l *line) []byte {
 			if len(s.failed) > 0 && s.failed[scored] {
 				r.reason = NotScored
 			} else {
-				s.tmp = append(h.appendAnswer(s.tmp[:0], &r.post, &s.results[scored]), '\n')
+				s.tmp = append(h.appendAnswer(s.tmp[:0], s, scored, &r.post), '\n')
 				if need := len(okHead) + base64.StdEncoding.EncodedLen(len(s.tmp)) + len(okTail); len(out)+need+reserve > MaxAnswerBytes {
 					r.reason = AnswerFull
 				}

@@ -1,10 +1,12 @@
 // Package function is the deployed function's handler: events in, answers out.
 //
-// NewHandler makes a Handler of a Scorer; Handler.Invoke answers one event. It
-// tells events apart by their shape: a Firehose transformation event, a request
-// through a function URL, an HTTP API or a REST API, or {"text"} and {"texts"}
-// as they are. JSON and base64 are read and written by code of this project, so
-// that a record costs neither reflection nor an allocation of its own.
+// NewHandler makes a Handler of a Scorer, NewRemoteHandler of an endpoint that
+// scores elsewhere; Handler.Invoke answers one event. It tells events apart by
+// their shape: a Firehose transformation event, a request through a function
+// URL, an HTTP API or a REST API, or {"text"} and {"texts"} as they are.
+// Handler.Respond answers a request that came without an event around it. JSON
+// and base64 are read and written by code of this project, so that a record
+// costs neither reflection nor an allocation of its own.
 package function
 
 import (
@@ -41,6 +43,7 @@ type Scorer interface {
 type Handler struct {
 	scorer Scorer
 	model  []byte // `,"model":"NAME"`, the member behind the scorer's
+	remote Remote // scores instead of scorer; nil = scorer does
 	logs   logger
 
 	mu   sync.Mutex
@@ -83,12 +86,14 @@ type scratch struct {
 	ids     map[string]int // index into records by recordId
 	texts   []string       // of the posts to score
 	results []sentiment.Result
-	failed  []bool // by text: the scorer refused it; empty if it took the batch
+	answers Answers // of a Remote, instead of results
+	failed  []bool  // by text: it could not be scored; empty if all were
 }
 
 func (s *scratch) reset() {
 	s.arena, s.tmp = s.arena[:0], s.tmp[:0]
 	s.records, s.texts, s.results, s.failed = s.records[:0], s.texts[:0], s.results[:0], s.failed[:0]
+	s.answers = Answers{}
 	clear(s.ids)
 }
 
@@ -188,13 +193,26 @@ func (e *event) member(key jsonscan.Value) *jsonscan.Value {
 	return nil
 }
 
-// score scores s.texts as one batch into s.results. If the batch fails it
-// scores the texts one by one and notes in s.failed which fail, so that one
-// text costs no other its answer; it returns what was wrong with the batch.
-func (h *Handler) score(ctx context.Context, s *scratch) error {
+// score scores s.texts as one batch into s.results, or into s.answers if a
+// Remote does it, and notes in l what was wrong and the time it took.
+func (h *Handler) score(ctx context.Context, s *scratch, l *line) {
 	if len(s.texts) == 0 {
-		return nil
+		return
 	}
+	start := time.Now()
+	if h.remote != nil {
+		l.scorerErr = h.ask(ctx, s)
+		l.remote = &s.answers
+	} else {
+		l.scorerErr = h.scoreHere(ctx, s)
+	}
+	l.scoring = time.Since(start)
+}
+
+// scoreHere scores s.texts with the Scorer. If the batch fails it scores the
+// texts one by one and notes in s.failed which fail, so that one text costs no
+// other its answer; it returns what was wrong with the batch.
+func (h *Handler) scoreHere(ctx context.Context, s *scratch) error {
 	results, err := h.classify(s.results, s.texts)
 	if err == nil {
 		s.results = results
@@ -223,11 +241,15 @@ func (h *Handler) classify(dst []sentiment.Result, texts []string) ([]sentiment.
 	return results, err
 }
 
-// appendAnswer appends the JSON object that answers for one post.
-func (h *Handler) appendAnswer(dst []byte, p *post, r *sentiment.Result) []byte {
+// appendAnswer appends the JSON object that answers for p, the post of
+// s.texts[i].
+func (h *Handler) appendAnswer(dst []byte, s *scratch, i int, p *post) []byte {
 	dst = append(dst, '{')
-	dst = h.scorer.AppendFields(dst, p.text, r)
-	dst = append(dst, h.model...)
+	if h.remote != nil {
+		dst = s.answers.append(dst, i, p.text)
+	} else {
+		dst = append(h.scorer.AppendFields(dst, p.text, &s.results[i]), h.model...)
+	}
 	for i, v := range p.extra {
 		if len(v) > 0 {
 			dst = append(dst, ',', '"')

@@ -18,8 +18,10 @@ type line struct {
 	failed       [len(reasons)]int
 	in, out      int // bytes
 	took         time.Duration
-	err          error // the event as a whole was refused
-	scorerErr    error // the batch could not be scored at once
+	scoring      time.Duration // part of took in which posts were scored
+	remote       *Answers      // where a Remote scored
+	err          error         // the event as a whole was refused
+	scorerErr    error         // the batch could not be scored at once
 }
 
 // count counts one post.
@@ -98,11 +100,20 @@ func (g *logger) write(l *line) {
 	}
 	b = appendCount(b, "bytes_in", l.in)
 	b = appendCount(b, "bytes_out", l.out)
-	b = strconv.AppendFloat(append(b, `,"ms":`...), float64(l.took.Microseconds())/1e3, 'f', 3, 64)
+	b = appendMS(b, "ms", l.took)
+	scorerErr := "model_error"
+	if l.remote != nil {
+		scorerErr = "endpoint_error"
+		b = appendMS(b, "endpoint_ms", l.scoring)
+		if l.remote.Timed {
+			b = appendMS(b, "endpoint_score_ms", l.remote.Scoring)
+		}
+		b = appendCount(b, "endpoint_requests", l.remote.Requests)
+	}
 	for _, e := range [...]struct {
 		name string
 		err  error
-	}{{"error", l.err}, {"model_error", l.scorerErr}} {
+	}{{"error", l.err}, {scorerErr, l.scorerErr}} {
 		if e.err != nil {
 			b = append(append(append(b, `,"`...), e.name...), `":`...)
 			b = jsonscan.AppendQuoted(b, e.err.Error())
@@ -116,4 +127,10 @@ func (g *logger) write(l *line) {
 func appendCount(b []byte, name string, n int) []byte {
 	b = append(append(append(b, `,"`...), name...), `":`...)
 	return strconv.AppendInt(b, int64(n), 10)
+}
+
+// appendMS appends a time in milliseconds.
+func appendMS(b []byte, name string, d time.Duration) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return strconv.AppendFloat(b, float64(d.Microseconds())/1e3, 'f', 3, 64)
 }

@@ -25,7 +25,7 @@ const (
 	BadJSON     Reason = "bad_json"     // the data begins with a brace but is no JSON object
 	NoText      Reason = "no_text"      // the JSON object has no "text", or one that is no string
 	DuplicateID Reason = "duplicate_id" // another record of the event has the same id
-	NotScored   Reason = "not_scored"   // the model failed on this post
+	NotScored   Reason = "not_scored"   // the model failed on this post, or the endpoint gave no answer for it
 	AnswerFull  Reason = "answer_full"  // the answer to the event has no room for this record
 )
 
