@@ -16,6 +16,7 @@ import (
 
 func newPackage() *cobra.Command {
 	var model, out string
+	var remote bool
 	var t bundle.Target
 	cmd := &cobra.Command{
 		Use:   "package --arch arm64|amd64 -o function.zip",
@@ -25,23 +26,35 @@ and the model, laid out so that the function maps it without decoding. The same
 model and source make the same bytes. The program is built with the local Go.
 
 Runtime aws is aws-lambda-go; lean is a client of the Runtime API without
-net/http, which starts sooner.`,
+net/http, which starts sooner.
+
+--remote makes a zip of the program alone. Such a function has its posts scored
+by the endpoint that its environment names (ENDPOINT_URL, see coldstream serve).`,
 		Example: `  coldstream package --arch arm64 -o function.zip
-  coldstream package --model origin.safetensors.zst --arch amd64 --runtime lean -o function.zip`,
+  coldstream package --model origin.safetensors.zst --arch amd64 --runtime lean -o function.zip
+  coldstream package --remote --arch arm64 -o thin.zip`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if err := cli.KeepInputs(out, model); err != nil {
 				return err
 			}
-			f, err := loadModel(model)
-			if err != nil {
-				return err
+			write := func(w io.Writer) error { return bundle.Thin(ctx, w, t, fromSource()) }
+			switch {
+			case remote && model != "":
+				return cli.Usagef("--remote makes a zip without a model; leave out --model")
+			case remote && t.Runtime != "aws":
+				return cli.Usagef("--remote needs --runtime aws; lean has no HTTP client")
+			case !remote:
+				f, err := loadModel(model)
+				if err != nil {
+					return err
+				}
+				write = func(w io.Writer) error { return bundle.Zip(ctx, w, t, f, fromSource()) }
 			}
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "building "+t.String(), 0)
 			defer progress.Done()
-			err = cli.WriteFile(ctx, out, func(w io.Writer) error { return bundle.Zip(ctx, w, t, f, fromSource()) })
-			if err != nil {
+			if err := cli.WriteFile(ctx, out, write); err != nil {
 				return err
 			}
 			progress.Done()
@@ -51,6 +64,7 @@ net/http, which starts sooner.`,
 	modelFlag(cmd, &model)
 	cli.Choice(cmd, &t.Arch, "arch", "", "processor of the function; Lambda calls amd64 x86_64", bundle.Arches...)
 	cli.Choice(cmd, &t.Runtime, "runtime", "aws", "Runtime API client of the function", bundle.Runtimes...)
+	cmd.Flags().BoolVar(&remote, "remote", false, "leave the model out: an endpoint scores")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "zip `FILE` to write")
 	cli.Required(cmd, "arch", "output")
 	return cmd

@@ -1,7 +1,8 @@
 // Package bundle makes function.zip: the function's program and its model, as
 // they are uploaded to Lambda.
 //
-// Zip writes one and Unzip unpacks one. The Builder says where the program comes from: FromSource
+// Zip writes one, Thin one without a model, ZipProgram one of any program, and
+// Unzip unpacks them. The Builder says where the program comes from: FromSource
 // builds it with the local Go; a released coldstream carries built programs and
 // gives a Builder that returns those. The same target, model and program make
 // the same bytes, every time and on every machine.
@@ -70,6 +71,30 @@ func Zip(ctx context.Context, w io.Writer, t Target, f *weights.File, build Buil
 		{name: bootstrap, mode: 0o755, body: program},
 		{name: function.ModelFile, mode: 0o644, body: model},
 	})
+}
+
+// Thin writes function.zip for t without a model, for a function that has posts
+// scored by an endpoint. Its runtime must be aws: lean has no HTTP client.
+func Thin(ctx context.Context, w io.Writer, t Target, build Builder) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	if t.Runtime != "aws" {
+		return fmt.Errorf("bundle: runtime %s cannot reach an endpoint, so its zip needs a model; choose runtime aws", t.Runtime)
+	}
+	return ZipProgram(ctx, w, t, build)
+}
+
+// ZipProgram writes the zip of a function for t that has no model beside it.
+func ZipProgram(ctx context.Context, w io.Writer, t Target, build Builder) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	program, err := build(ctx, t)
+	if err != nil {
+		return err
+	}
+	return writeZip(w, []entry{{name: bootstrap, mode: 0o755, body: program}})
 }
 
 // unpacked returns f in the form that the function maps.

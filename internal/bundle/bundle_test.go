@@ -132,6 +132,37 @@ func TestTheZipIsWhatLambdaWants(t *testing.T) {
 	}
 }
 
+func TestTheThinZipHoldsTheProgramAlone(t *testing.T) {
+	var b, again bytes.Buffer
+	for _, w := range []*bytes.Buffer{&b, &again} {
+		if err := Thin(t.Context(), w, target, given([]byte("program"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(b.Bytes(), again.Bytes()) {
+		t.Error("two thin zips differ")
+	}
+	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(z.File) != 1 || z.File[0].Name != "bootstrap" || z.File[0].Mode() != 0o755 {
+		t.Errorf("files %v", z.File)
+	}
+	for want, target := range map[string]Target{
+		"bundle: runtime lean cannot reach an endpoint": {Arch: "arm64", Runtime: "lean"},
+		`bundle: architecture "x" is not known`:         {Arch: "x", Runtime: "aws"},
+	} {
+		if err := Thin(t.Context(), nil, target, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v: error %v, want %s", target, err, want)
+		}
+	}
+	broken := errors.New("no compiler today")
+	if err := Thin(t.Context(), nil, target, func(context.Context, Target) ([]byte, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestTheSameBytesEveryTime(t *testing.T) {
 	if !bytes.Equal(makeZip(t, given([]byte("program"))), makeZip(t, given([]byte("program")))) {
 		t.Error("two zips of the same content differ")

@@ -17,7 +17,11 @@ const module = "coldstream"
 
 // FromSource returns a Builder that compiles ./lambda with the go command, in
 // the clone of this project that holds dir.
-func FromSource(dir string) Builder {
+func FromSource(dir string) Builder { return FromPackage(dir, "./lambda") }
+
+// FromPackage is FromSource for another function of this project, such as one
+// to compare with: pkg is the path of its main package, "./folder".
+func FromPackage(dir, pkg string) Builder {
 	return func(ctx context.Context, t Target) ([]byte, error) {
 		if err := t.check(); err != nil {
 			return nil, err
@@ -26,7 +30,7 @@ func FromSource(dir string) Builder {
 		if err != nil {
 			return nil, err
 		}
-		return compile(ctx, root, t)
+		return compile(ctx, root, pkg, t)
 	}
 }
 
@@ -50,9 +54,9 @@ func findRoot(dir string) (string, error) {
 	}
 }
 
-// compile builds ./lambda in root. The flags leave nothing of the machine in the
+// compile builds a main package in root. The flags leave nothing of the machine in the
 // program: no paths, no build id, no version control state.
-func compile(ctx context.Context, root string, t Target) ([]byte, error) {
+func compile(ctx context.Context, root, pkg string, t Target) ([]byte, error) {
 	tmp, err := os.MkdirTemp("", "coldstream-")
 	if err != nil {
 		return nil, fmt.Errorf("bundle: %w", err)
@@ -63,7 +67,7 @@ func compile(ctx context.Context, root string, t Target) ([]byte, error) {
 	if t.Runtime == "aws" {
 		args = append(args, "-tags=lambda.norpc")
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, "./lambda")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(),
 		"CGO_ENABLED=0", "GOOS=linux", "GOARCH="+t.Arch, "GOAMD64=v1", "GOARM64=v8.0",

@@ -32,9 +32,14 @@ func (c *choice) Set(word string) error {
 func Choice(cmd *cobra.Command, value *string, name, initial, usage string, words ...string) {
 	*value = initial
 	cmd.Flags().Var(&choice{value, words}, name, usage)
+	Complete(cmd, name, words...)
+}
+
+// Complete makes the shell complete a flag that cmd has with words.
+func Complete(cmd *cobra.Command, name string, words ...string) {
 	err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
-		panic("cli: " + err.Error()) // the flag was added above
+		panic("cli: " + err.Error())
 	}
 }
 
