@@ -136,6 +136,10 @@ func readLines(in io.Reader, name string) (*Run, error) {
 		}
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
+			if run != nil && !s.Scan() && s.Err() == nil { // the writer was killed in the middle of it
+				run.Notes = append(run.Notes, "the file's last line is cut off")
+				return run, nil
+			}
 			return nil, fmt.Errorf("%s, line %d: %w", name, n, err)
 		}
 		switch {

@@ -103,7 +103,7 @@ func TestReadRefuses(t *testing.T) {
 		head + "{}":                      "line 2: neither",
 		head + `{"sample":{"case":"x"}}`: "line 2: a sample without",
 		head + `{"sample":{"variant":"z","case":"x","values":{"ns/op":-1}}}`: "ns/op is -1",
-		head + "{":                             "line 2: unexpected end",
+		head + "{\n" + head:                    "line 2: unexpected end",
 		head + strings.Repeat("x", maxLine):    "line 2: ",
 		"BenchmarkCold/variant=zip 1 -4 ns/op": "ns/op is -4",
 	} {
@@ -111,6 +111,22 @@ func TestReadRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: got %v, expected an error with %q", text, err, want)
 		}
+	}
+}
+
+// TestCutFileKeepsWhatIsWhole: a writer that was killed leaves half a line.
+func TestCutFileKeepsWhatIsWhole(t *testing.T) {
+	var b bytes.Buffer
+	want := sampleRun()
+	if err := Write(&b, want); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(bytes.NewReader(b.Bytes()[:b.Len()-9]), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Samples) != len(want.Samples)-1 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "cut off") {
+		t.Errorf("%d samples, notes %q", len(r.Samples), r.Notes)
 	}
 }
 

@@ -1,0 +1,108 @@
+// Package benchlocal measures functions on this machine: the zips as they would
+// be uploaded, and the programs that they replace. Build makes the zips' targets
+// and Staged finds the others; Run starts every target once per round behind a
+// local Runtime API, checks its answers and returns what it measured. The
+// figures are of processes on one machine, never of AWS.
+package benchlocal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"coldstream/internal/measure"
+)
+
+// A Target is a program that is measured.
+type Target struct {
+	measure.Variant
+
+	Bootstrap string   // the executable of the function
+	Args      []string // its arguments
+	Dir       string   // the function's folder; "" = that of Bootstrap
+	Env       []string // KEY=VALUE
+
+	Endpoint  *Endpoint  // that the function calls, nil if none
+	Reference *Reference // what its answers are compared with; nil: the function scores nothing
+}
+
+// An Endpoint is a server that stays up while its function is measured.
+type Endpoint struct {
+	Command []string `json:"command"` // {port} in it stands for the port
+	Dir     string   `json:"dir"`
+	Env     []string `json:"env"`
+	URLEnv  string   `json:"url_env"`  // the function finds the address in this variable
+	PortEnv string   `json:"port_env"` // the server finds its port in this variable, if it has a name
+}
+
+// Rivals are the programs that bench/variants/setup.sh makes ready, in the order
+// of reports.
+var Rivals = []string{"tract", "onnxruntime", "tuned", "published", "ec2"}
+
+// Staged returns the targets that bench/variants/setup.sh has made ready in dir.
+// What is not there is a Variant with the command that makes it. The references
+// belong to models by name.
+func Staged(dir string, references map[string]*Reference) ([]*Target, []measure.Variant, error) {
+	var targets []*Target
+	var missing []measure.Variant
+	for _, name := range Rivals {
+		t, err := staged(filepath.Join(dir, name, "variant.json"))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, measure.Variant{Name: name, Skipped: "not set up; bench/variants/setup.sh " + name + " does it"})
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		if t.Reference = references[t.Model]; t.Reference == nil {
+			return nil, nil, fmt.Errorf("%s scores with model %q, which this benchmark has no answers of", t.Name, t.Model)
+		}
+		targets = append(targets, t)
+	}
+	return targets, missing, nil
+}
+
+// staged reads what setup.sh says of a program.
+func staged(path string) (*Target, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var v struct {
+		measure.Variant
+		Command []string  `json:"command"`
+		Dir     string    `json:"dir"`
+		Env     []string  `json:"env"`
+		Server  *Endpoint `json:"server"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("%s: %w; make it again with bench/variants/setup.sh", path, err)
+	}
+	if v.Name == "" || len(v.Command) == 0 || v.Server != nil && (len(v.Server.Command) == 0 || v.Server.URLEnv == "") {
+		return nil, fmt.Errorf("%s is not complete; make it again with bench/variants/setup.sh", path)
+	}
+	if _, err := os.Stat(v.Command[0]); err != nil {
+		return nil, fmt.Errorf("%s names a program that is gone: %v; make it again with bench/variants/setup.sh %s", path, err, v.Name)
+	}
+	return &Target{Variant: v.Variant, Bootstrap: v.Command[0], Args: v.Command[1:], Dir: v.Dir, Env: v.Env, Endpoint: v.Server}, nil
+}
+
+// folderSize returns the size of the regular files in a folder.
+func folderSize(ctx context.Context, dir string) (int64, error) {
+	var size int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return errors.Join(err, ctx.Err())
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	return size, err
+}

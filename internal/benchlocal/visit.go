@@ -1,0 +1,177 @@
+package benchlocal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"coldstream/internal/measure"
+	"coldstream/internal/runtimeapi"
+)
+
+// slowEvent is the time from which an event is not measured as often.
+const slowEvent = 3 * time.Second
+
+// visit starts a target once, measures the first event and, if it is asked for,
+// later ones. It reports whether all went well.
+func (r *runner) visit(ctx context.Context, s *state, c Condition, round int) bool {
+	f, err := r.start(ctx, s, c)
+	if err != nil {
+		return r.fail(ctx, s, c, measure.Cold, 1, round, err)
+	}
+	defer f.Close()
+	if c.Quota > 0 {
+		if err := r.quota.add(f.PID()); err != nil {
+			return r.fail(ctx, s, c, measure.Cold, 1, round, err)
+		}
+	}
+	first, err := r.invoke(ctx, f, s, r.singles[0])
+	if err != nil {
+		return r.fail(ctx, s, c, measure.Cold, 1, round, err)
+	}
+	s.first = f.Init() + first
+	s.single = first
+	r.add(s, c, measure.Cold, 1, round, map[string]float64{
+		measure.Init: float64(f.Init()), measure.First: float64(s.first), measure.Invoke: float64(first), measure.Peak: float64(f.PeakMemory()),
+	})
+	if c.ColdOnly {
+		return true
+	}
+	for i := range r.Warm {
+		took, err := r.invoke(ctx, f, s, r.singles[(i+1)%len(r.singles)])
+		if err != nil {
+			return r.fail(ctx, s, c, measure.Warm, 1, round, err)
+		}
+		s.single = took
+		r.addWarm(s, c, 1, round, took)
+	}
+	for _, e := range r.large {
+		if err := r.repeat(ctx, f, s, c, e, round); err != nil {
+			return r.fail(ctx, s, c, measure.Warm, len(e.Texts), round, err)
+		}
+	}
+	return true
+}
+
+// repeat measures a large event a few times, and a slow one as often as its
+// budget allows, but once in any case. The first one in a process is left out
+// where that takes little: buffers grow in it.
+func (r *runner) repeat(ctx context.Context, f *runtimeapi.Function, s *state, c Condition, e Event, round int) error {
+	n := len(e.Texts)
+	b := s.budget(c, n)
+	expected := time.Duration(n) * s.single
+	if b.last > 0 {
+		expected = b.last
+	}
+	switch {
+	case b.samples >= r.Large || b.samples > 0 && b.spent+expected > r.Budget:
+		return nil
+	case expected > r.Longest:
+		r.note(fmt.Sprintf("%s: an event of %d records would take about %v; left out", s.Name, n, expected.Round(time.Second)))
+		b.samples = r.Large
+		return nil
+	}
+	if expected < slowEvent {
+		if _, err := r.invoke(ctx, f, s, e); err != nil {
+			return err
+		}
+	}
+	for range 3 {
+		took, err := r.invoke(ctx, f, s, e)
+		if err != nil {
+			return err
+		}
+		r.addWarm(s, c, n, round, took)
+		b.samples, b.spent, b.last = b.samples+1, b.spent+took, took
+		if took > slowEvent || b.samples >= r.Large {
+			break
+		}
+	}
+	return nil
+}
+
+// start starts the function, on one processor if the condition says so.
+func (r *runner) start(ctx context.Context, s *state, c Condition) (*runtimeapi.Function, error) {
+	if c.DropCaches {
+		if err := dropCaches(); err != nil {
+			return nil, err
+		}
+	}
+	o := runtimeapi.Options{
+		Bootstrap: s.Bootstrap, Args: s.Args, Dir: s.Dir, Env: s.Env, Name: s.Name,
+		InitTimeout: r.InitTimeout, Timeout: r.Timeout,
+	}
+	if s.url != "" {
+		o.Env = append(o.Env[:len(o.Env):len(o.Env)], s.Endpoint.URLEnv+"="+s.url)
+	}
+	if !c.OneCPU {
+		return runtimeapi.Start(ctx, o)
+	}
+	restore, err := pin()
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
+	return runtimeapi.Start(ctx, o)
+}
+
+// invoke hands an event over and checks the answer.
+func (r *runner) invoke(ctx context.Context, f *runtimeapi.Function, s *state, e Event) (time.Duration, error) {
+	res, err := f.Invoke(ctx, e.Payload)
+	if err != nil {
+		return 0, err
+	}
+	if err := res.Err(); err != nil {
+		return 0, &failure{err, res.Output}
+	}
+	if s.Reference == nil {
+		if !json.Valid(res.Payload) {
+			return 0, fmt.Errorf("the answer is not JSON: %.80q", res.Payload)
+		}
+		return res.Duration(), nil
+	}
+	if err := s.Reference.Check(e, res.Payload); err != nil {
+		return 0, err
+	}
+	return res.Duration(), nil
+}
+
+// failure is an error with what the function printed.
+type failure struct {
+	error
+	output string
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+// fail records a failure, unless the run was ended.
+func (r *runner) fail(ctx context.Context, s *state, c Condition, kind string, records, round int, err error) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	sample := measure.Sample{Variant: s.Name, Case: kind, Records: records, Settings: c.settings(), Round: round, Error: err.Error()}
+	var f *failure
+	var i *runtimeapi.InitError
+	switch {
+	case errors.As(err, &f):
+		sample.Output = f.output
+	case errors.As(err, &i):
+		sample.Output = i.Output
+	}
+	r.run.Samples = append(r.run.Samples, sample)
+	return false
+}
+
+func (r *runner) add(s *state, c Condition, kind string, records, round int, values map[string]float64) {
+	r.run.Samples = append(r.run.Samples, measure.Sample{
+		Variant: s.Name, Case: kind, Records: records, Settings: c.settings(), Round: round, Values: values,
+	})
+}
+
+func (r *runner) addWarm(s *state, c Condition, records, round int, took time.Duration) {
+	r.add(s, c, measure.Warm, records, round, map[string]float64{
+		measure.Time: float64(took), measure.Rate: float64(records) / took.Seconds(),
+	})
+}
