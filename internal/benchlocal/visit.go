@@ -14,6 +14,10 @@ import (
 // slowEvent is the time from which an event is not measured as often.
 const slowEvent = 3 * time.Second
 
+// longestAside is the expected time beyond which an event is measured under the
+// usual condition only.
+const longestAside = 30 * time.Second
+
 // visit starts a target once, measures the first event and, if it is asked for,
 // later ones. It reports whether all went well.
 func (r *runner) visit(ctx context.Context, s *state, c Condition, round int) bool {
@@ -67,6 +71,8 @@ func (r *runner) repeat(ctx context.Context, f *runtimeapi.Function, s *state, c
 	}
 	switch {
 	case b.samples >= r.Large || b.samples > 0 && b.spent+expected > r.Budget:
+		return nil
+	case c.settings() != nil && expected > longestAside:
 		return nil
 	case expected > r.Longest:
 		r.note(fmt.Sprintf("%s: an event of %d records would take about %v; left out", s.Name, n, expected.Round(time.Second)))

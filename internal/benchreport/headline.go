@@ -12,7 +12,7 @@ import (
 )
 
 // maxHeadline is how many variants the README's table has at most.
-const maxHeadline = 10
+const maxHeadline = 12
 
 // WriteHeadline writes the README's table: the medians of the first run in
 // Markdown, the fastest variant first. Functions without a model are left out
