@@ -30,20 +30,23 @@ const (
 	ExitBrokenPipe  = 141 // as a shell reports a program that SIGPIPE ended
 )
 
-// ErrInterrupted is the cause of the context's end after SIGINT or SIGTERM.
+// ErrInterrupted is the cause of the context's end after SIGINT, SIGTERM or SIGHUP.
 var ErrInterrupted = errors.New("interrupted")
 
 // Program is a whole program, with everything that it touches as arguments.
 type Program func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error
 
 // Main runs p with the process's arguments and streams and returns the exit
-// code. SIGINT and SIGTERM cancel the context; a second one ends the process at
-// once. The error goes to standard error as one line.
+// code. SIGINT, SIGTERM and SIGHUP cancel the context; a second one ends the process
+// at once. The error goes to standard error as one line.
 func Main(p Program) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		<-signals
 		signal.Stop(signals)

@@ -149,6 +149,9 @@ func (f *Function) PeakMemory() int64 { return f.latest().peakMemory() }
 // PID returns the process id of the latest process, for callers that profile it.
 func (f *Function) PID() int { return f.latest().cmd.Process.Pid }
 
+// Output returns the end of what the latest process printed, up to 4 KB.
+func (f *Function) Output() string { return f.latest().output.String() }
+
 func (f *Function) latest() *environment {
 	f.mu.Lock()
 	defer f.mu.Unlock()
