@@ -3,6 +3,7 @@ package measure
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,13 +92,9 @@ func WriteGo(w io.Writer, r *Run) error {
 	return b.Flush()
 }
 
-// procs is the suffix that go test gives the names of benchmarks.
-func (r *Run) procs() string {
-	if n := r.Config["gomaxprocs"]; n != "" && n != "1" {
-		return "-" + n
-	}
-	return ""
-}
+// procs is the suffix that go test gives the names of benchmarks. Without one the
+// end of a name such as zip-512 would be taken for it.
+func (r *Run) procs() string { return "-" + cmp.Or(r.Config["gomaxprocs"], "1") }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
@@ -206,7 +203,7 @@ func readGo(in io.Reader, name string) (*Run, error) {
 				run.Config[c.Key] = string(c.Value)
 			}
 		}
-		if procs != "" {
+		if procs != "" && procs != "1" {
 			run.Config["gomaxprocs"] = procs
 		}
 		if err := s.check(); err != nil {

@@ -33,11 +33,12 @@ const (
 	Init   = "init-ns/op"   // local: from exec to the first request for an event; aws: Init Duration
 	First  = "first-ns/op"  // from exec to the first answer: init and first invocation; aws: their sum
 	Invoke = "invoke-ns/op" // the first invocation alone
-	Peak   = "peak-B"       // largest resident set after the first answer; aws: Max Memory Used
+	Peak   = "peak-B"       // largest resident set so far; aws: Max Memory Used
 	Billed = "billed-ns/op" // aws: Billed Duration
 	Client = "client-ns/op" // aws: wall time of the call
 	Remote = "remote-ns/op" // waiting for an endpoint, within the event
 	Score  = "score-ns/op"  // the endpoint's scoring, within Remote
+	Net    = "net-ns/op"    // Remote without Score, where requests go one after the other: network, HTTP, waiting in a queue
 	Rate   = "records/s"    // records of the event by its time
 
 	ModelInit  = "model-init-B"  // of the mapped model resident at the end of init
@@ -120,6 +121,34 @@ func (r *Run) Values(name, unit string) []float64 {
 		}
 	}
 	return xs
+}
+
+// ByRound returns the median of each round of what Values returns: the events of
+// one process are alike, so rounds are what comparisons have to count.
+func (r *Run) ByRound(name, unit string) []float64 {
+	var medians []float64
+	var xs []float64
+	last := 0
+	flush := func() {
+		if len(xs) > 0 {
+			slices.Sort(xs)
+			medians = append(medians, Quantile(xs, .5))
+			xs = xs[:0]
+		}
+	}
+	for i := range r.Samples {
+		s := &r.Samples[i]
+		x, ok := s.Values[unit]
+		if !ok || s.Name() != name {
+			continue
+		}
+		if s.Round != last || s.Round == 0 {
+			flush()
+		}
+		last, xs = s.Round, append(xs, x)
+	}
+	flush()
+	return medians
 }
 
 // Names returns the names of all benchmarks in the order of their first sample.

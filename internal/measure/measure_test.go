@@ -130,6 +130,54 @@ func TestCutFileKeepsWhatIsWhole(t *testing.T) {
 	}
 }
 
+// TestVariantsWithNumbers: the number of processors is not taken from a name.
+func TestVariantsWithNumbers(t *testing.T) {
+	r := &Run{Platform: AWS, Samples: []Sample{{Variant: "zip-512", Case: Cold, Values: map[string]float64{Init: 1}}, {Variant: "zip-1769", Case: Cold, Values: map[string]float64{Init: 2}}}}
+	var b bytes.Buffer
+	if err := WriteGo(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(&b, "x")
+	if err != nil || len(got.Samples) != 2 || got.Samples[0].Variant != "zip-512" || got.Samples[1].Variant != "zip-1769" || len(got.Config) > 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestByRound: many alike events of a round count as one.
+func TestByRound(t *testing.T) {
+	r := &Run{}
+	for round := 1; round <= 3; round++ {
+		for i := range 5 {
+			r.Samples = append(r.Samples, Sample{Variant: "v", Case: Warm, Records: 1, Round: round, Values: map[string]float64{Time: float64(100*round + i)}})
+		}
+		r.Samples = append(r.Samples, Sample{Variant: "v", Case: Cold, Round: round, Values: map[string]float64{Init: 7}})
+	}
+	const name = "Warm/variant=v/records=1"
+	if got := r.ByRound(name, Time); !reflect.DeepEqual(got, []float64{102, 202, 302}) {
+		t.Errorf("got %v", got)
+	}
+	s := SummarizeRounds(r.Values(name, Time), r.ByRound(name, Time))
+	if s.N != 15 || s.P50 != 202 || s.Low != 102 || s.High != 302 {
+		t.Errorf("%+v", s)
+	}
+	for i := range r.Samples {
+		r.Samples[i].Round = 0 // of a run without rounds
+	}
+	if got := r.ByRound(name, Time); len(got) != 15 {
+		t.Errorf("%d rounds", len(got))
+	}
+}
+
+func TestSummarizeManyEnds(t *testing.T) {
+	xs := make([]float64, 1_000_000)
+	for i := range xs {
+		xs[i] = float64(i)
+	}
+	if s := Summarize(xs); !(s.Low < s.P50 && s.P50 < s.High) {
+		t.Errorf("%+v", s)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	var a, b bytes.Buffer
 	Write(&a, sampleRun())

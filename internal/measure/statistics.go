@@ -17,7 +17,17 @@ type Summary struct {
 	N             int
 	Min, P50, P90 float64
 	P99           float64 // NaN with fewer than 100 samples
-	Low, High     float64 // 95 % confidence interval of P50, by bootstrap
+	Low, High     float64 // 95 % confidence interval of P50, by bootstrap; of fewer than 6 samples it means little
+}
+
+// SummarizeRounds is Summarize of xs with the interval of P50 from the medians
+// of its rounds: events of one process are alike and count as one there.
+func SummarizeRounds(xs, byRound []float64) Summary {
+	s := Summarize(xs)
+	if len(byRound) < len(xs) && len(byRound) > 0 {
+		s.Low, s.High = bootstrap(slices.Sorted(slices.Values(byRound)))
+	}
+	return s
 }
 
 // Summarize returns the summary of xs; all of it is NaN if there are none.
@@ -46,21 +56,25 @@ func Quantile(xs []float64, q float64) float64 {
 	return xs[i] + (at-float64(i))*(xs[i+1]-xs[i])
 }
 
-// resamples are enough for the second digit of an interval's ends.
-const resamples = 2000
+// resamples are enough for the second digit of an interval's ends. Of many
+// samples, whose intervals are narrow, fewer are drawn: at most drawn in all.
+const (
+	resamples, leastResamples = 2000, 100
+	drawn                     = 2_000_000
+)
 
 // bootstrap returns the 2.5th and the 97.5th percentile of the medians of
 // samples drawn from xs, the same for the same xs.
 func bootstrap(xs []float64) (low, high float64) {
 	rng := rand.New(rand.NewPCG(1, uint64(len(xs))))
-	medians := make([]float64, resamples)
-	drawn := make([]float64, len(xs))
+	medians := make([]float64, min(max(drawn/len(xs), leastResamples), resamples))
+	sample := make([]float64, len(xs))
 	for i := range medians {
-		for k := range drawn {
-			drawn[k] = xs[rng.IntN(len(xs))]
+		for k := range sample {
+			sample[k] = xs[rng.IntN(len(xs))]
 		}
-		slices.Sort(drawn)
-		medians[i] = Quantile(drawn, .5)
+		slices.Sort(sample)
+		medians[i] = Quantile(sample, .5)
 	}
 	slices.Sort(medians)
 	return Quantile(medians, .025), Quantile(medians, .975)
