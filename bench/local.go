@@ -19,6 +19,7 @@ import (
 	"coldstream/internal/benchreport"
 	"coldstream/internal/cli"
 	"coldstream/internal/measure"
+	"coldstream/internal/runtimeapi"
 )
 
 // localFlags are the flags of bench local.
@@ -81,6 +82,9 @@ function of 512 MB has; both take root and are left out without it.`,
 	return cmd
 }
 
+// maxBatch is more posts than an event can have.
+const maxBatch = 100_000
+
 // quickly lowers what the user has not set.
 func (f *localFlags) quickly(changed func(string) bool) {
 	set := func(name string, apply func()) {
@@ -93,6 +97,8 @@ func (f *localFlags) quickly(changed func(string) bool) {
 	set("large", func() { f.large = 3 })
 	set("budget", func() { f.budget = 2 * time.Second })
 	set("longest", func() { f.longest = 5 * time.Second })
+	set("init-timeout", func() { f.initLimit = 20 * time.Second })
+	set("timeout", func() { f.limit = 20 * time.Second })
 }
 
 func (f *localFlags) check() error {
@@ -109,6 +115,12 @@ func (f *localFlags) check() error {
 	}
 	if f.initLimit <= 0 || f.limit <= 0 || f.budget < 0 || f.longest <= 0 {
 		return cli.Usagef("time limits must be more than 0")
+	}
+	if f.goFormat != "" && filepath.Clean(f.goFormat) == filepath.Clean(f.output) {
+		return cli.Usagef("-o and --go both name %s", f.output)
+	}
+	if e := benchlocal.NewEvent(min(f.batch, maxBatch)); f.batch > maxBatch || len(e.Payload) > runtimeapi.MaxPayload {
+		return cli.Usagef("--batch is %d; an event of more than %d bytes is not passed on", f.batch, runtimeapi.MaxPayload)
 	}
 	known := append(slices.Clone(benchlocal.Zips), benchlocal.Rivals...)
 	for _, name := range f.only {
@@ -148,10 +160,7 @@ func (f *localFlags) run(cmd *cobra.Command) (err error) {
 	}
 	progress.Done()
 
-	progress = cli.NewProgress(cmd.ErrOrStderr(), "measuring", f.rounds+f.dropped+f.quotaRounds+f.oneCPU)
-	defer progress.Done()
-	started := time.Now()
-	result, err := benchlocal.Run(ctx, benchlocal.Options{
+	o := benchlocal.Options{
 		Targets: targets, Skipped: skipped,
 		Conditions: []benchlocal.Condition{
 			{Rounds: f.rounds},
@@ -160,20 +169,61 @@ func (f *localFlags) run(cmd *cobra.Command) (err error) {
 			{Rounds: f.oneCPU, OneCPU: true},
 		},
 		SlowRounds: f.slow, Warm: f.warm, Batch: f.batch, Buffer: f.buffer, Large: f.large, Budget: f.budget, Longest: f.longest,
-		InitTimeout: f.initLimit, Timeout: f.limit,
-		Progress: func(what string, done, _ int) {
-			progress.Describe(what)
-			progress.Set(done)
-		},
-		Command: f.command(cmd),
-	})
+		InitTimeout: f.initLimit, Timeout: f.limit, Command: f.command(cmd),
+	}
+	lines, err := f.begin(&o)
+	if err != nil {
+		return err
+	}
+	progress = cli.NewProgress(cmd.ErrOrStderr(), "measuring", f.rounds+f.dropped+f.quotaRounds+f.oneCPU)
+	defer progress.Done()
+	o.Progress = func(what string, done, _ int) {
+		progress.Describe(what)
+		progress.Set(done)
+	}
+	started := time.Now()
+	result, err := benchlocal.Run(ctx, o)
 	progress.Done()
+	err = errors.Join(err, lines())
 	if result == nil {
 		return err
 	}
 	// What was measured before Ctrl-C is worth keeping.
 	write := context.WithoutCancel(ctx)
 	return errors.Join(f.write(write, result), show(cmd.OutOrStdout(), result, f.output, time.Since(started)), err)
+}
+
+// begin opens the file of the results, so that a run is not for nothing, and
+// makes the run write its samples there: a run that is killed leaves what it has.
+// The function that it returns ends this; write then makes the file anew, with
+// the notes.
+func (f *localFlags) begin(o *benchlocal.Options) (end func() error, err error) {
+	for _, path := range []string{f.output, f.goFormat} {
+		if path != "" {
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				return nil, err
+			}
+		}
+	}
+	file, err := os.Create(f.output)
+	if err != nil {
+		return nil, err
+	}
+	described := benchlocal.Describe(*o)
+	w, err := measure.NewWriter(file, described)
+	for i := 0; i < len(described.Variants) && err == nil; i++ {
+		err = w.Variant(described.Variants[i])
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	var failed error
+	o.Record = func(s measure.Sample) {
+		if failed == nil {
+			failed = w.Sample(s)
+		}
+	}
+	return func() error { return errors.Join(failed, file.Close()) }, nil
 }
 
 // targets makes the variants that were asked for, and lists the others.
@@ -200,21 +250,9 @@ func (f *localFlags) targets(ctx context.Context, b *benchlocal.Builder, progres
 		}
 		targets = append(targets, t)
 	}
-	staged, missing, err := benchlocal.Staged(filepath.Join(b.Root, "out", "bench", "variants"), refs)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, t := range staged {
-		if wanted(t.Name) {
-			targets = append(targets, t)
-		}
-	}
-	for _, v := range missing {
-		if wanted(v.Name) {
-			skipped = append(skipped, v)
-		}
-	}
-	return targets, skipped, nil
+	rivals := slices.DeleteFunc(slices.Clone(benchlocal.Rivals), func(name string) bool { return !wanted(name) })
+	staged, missing := benchlocal.Staged(filepath.Join(b.Root, "out", "bench", "variants"), rivals, refs)
+	return append(targets, staged...), append(skipped, missing...), nil
 }
 
 // command is what repeats the run: the flags that were given, but for the names
@@ -238,9 +276,6 @@ func (f *localFlags) write(ctx context.Context, r *measure.Run) error {
 	}{{f.output, measure.Write}, {f.goFormat, measure.WriteGo}} {
 		if file.path == "" {
 			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(file.path), 0o777); err != nil {
-			return err
 		}
 		if err := cli.WriteFile(ctx, file.path, func(w io.Writer) error { return file.write(w, r) }); err != nil {
 			return err

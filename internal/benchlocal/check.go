@@ -43,7 +43,7 @@ func (r *Reference) results(e Event) ([]sentiment.Result, error) {
 }
 
 // Check compares the answer to an event with the right one: every record is
-// there, in order, with the label and, within 1e-5, the score.
+// there, in order, with its text, the label and, within 1e-5, the score.
 func (r *Reference) Check(e Event, answer []byte) error {
 	var got struct {
 		Records []struct {
@@ -72,11 +72,15 @@ func (r *Reference) Check(e Event, answer []byte) error {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
 		var a struct {
+			Message   *string  `json:"message"`
 			Sentiment string   `json:"sentiment"`
 			Score     *float64 `json:"score"`
 		}
-		if err := json.Unmarshal(bytes.TrimSpace(data), &a); err != nil || a.Score == nil {
-			return fmt.Errorf("record %d: no label and score in %.120q", i, data)
+		if err := json.Unmarshal(bytes.TrimSpace(data), &a); err != nil || a.Score == nil || a.Message == nil {
+			return fmt.Errorf("record %d: no message, label and score in %.120q", i, data)
+		}
+		if *a.Message != e.Texts[i] {
+			return fmt.Errorf("record %d: message %.80q, expected %.80q", i, *a.Message, e.Texts[i])
 		}
 		w := want[i]
 		k := slices.Index(labels, a.Sentiment) // of two equal probabilities either may be the label

@@ -7,7 +7,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 )
 
 // ownGroup makes the process the leader of a group, so that its children end
-// with it and a Ctrl-C of the terminal does not reach it.
-func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// with it and a Ctrl-C of the terminal does not reach it. It ends with this
+// process too, even when that is killed.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
 
 // killGroup ends the process with its children; it may be gone already.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -64,41 +69,49 @@ type quota struct{ dir string }
 const quotaPeriod = 100 * time.Millisecond
 
 // newQuota makes the group, of version 2 or 1, whichever this machine has. It
-// takes root.
+// usually takes root.
 func newQuota(cpus float64) (*quota, error) {
 	period := quotaPeriod.Microseconds()
 	share := int64(cpus * float64(period))
-	name := "coldstream-bench-" + strconv.Itoa(os.Getpid())
+	name := fmt.Sprintf("coldstream-bench-%d-%d", os.Getpid(), share)
 	var errs []error
 	for _, v := range []struct {
-		root, need string
-		files      [][2]string
+		root, controllers string
+		files             [][2]string
 	}{
-		{"/sys/fs/cgroup", "cgroup.controllers", [][2]string{{"cpu.max", fmt.Sprintf("%d %d", share, period)}}},
-		{"/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", [][2]string{{"cpu.cfs_period_us", fmt.Sprint(period)}, {"cpu.cfs_quota_us", fmt.Sprint(share)}}},
+		{"/sys/fs/cgroup", "cgroup.subtree_control", [][2]string{{"cpu.max", fmt.Sprintf("%d %d", share, period)}}},
+		{"/sys/fs/cgroup/cpu", "", [][2]string{{"cpu.cfs_period_us", fmt.Sprint(period)}, {"cpu.cfs_quota_us", fmt.Sprint(share)}}},
 	} {
 		if _, err := os.Stat(filepath.Join(v.root, "cgroup.procs")); err != nil {
 			continue
 		}
-		q := &quota{filepath.Join(v.root, name)}
-		if err := os.Mkdir(q.dir, 0o755); err != nil {
-			errs = append(errs, err)
-			continue
+		if v.controllers != "" {
+			b, err := os.ReadFile(filepath.Join(v.root, v.controllers))
+			if err != nil || !slices.Contains(strings.Fields(string(b)), "cpu") {
+				errs = append(errs, fmt.Errorf("%s does not have cpu; echo +cpu into it", filepath.Join(v.root, v.controllers)))
+				continue
+			}
 		}
-		var err error
+		q := &quota{filepath.Join(v.root, name)}
+		err := os.Mkdir(q.dir, 0o755)
 		for _, f := range v.files {
-			err = errors.Join(err, os.WriteFile(filepath.Join(q.dir, f[0]), []byte(f[1]), 0))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(q.dir, f[0]), []byte(f[1]), 0)
+			}
 		}
 		if err == nil {
 			return q, nil
 		}
+		if errors.Is(err, os.ErrPermission) {
+			err = fmt.Errorf("%w; run as root", err)
+		}
 		errs = append(errs, err)
-		q.close()
+		_ = os.Remove(q.dir) // it may not be there
 	}
 	if len(errs) == 0 {
 		errs = []error{errors.New("no cgroup file system with a cpu controller")}
 	}
-	return nil, fmt.Errorf("a processor quota cannot be set: %w; run as root", errors.Join(errs...))
+	return nil, fmt.Errorf("a processor quota cannot be set: %w", errors.Join(errs...))
 }
 
 // add moves a process, with all its threads, into the group.

@@ -70,7 +70,9 @@ type Options struct {
 	// Progress, if there is one, is told what is being done, and how far the run
 	// is.
 	Progress func(what string, done, total int)
-	Command  string // that repeats the run
+	// Record, if there is one, gets every sample when it is there.
+	Record  func(measure.Sample)
+	Command string // that repeats the run
 }
 
 // giveUp is the number of failures in a row after which a target is left out.
@@ -85,22 +87,25 @@ type runner struct {
 	run     *measure.Run
 	singles []Event
 	large   []Event
-	quota   *quota
+	quotas  map[float64]*quota
+	trying  bool // figures are not recorded
 }
 
 // state is what is known of a target during a run.
 type state struct {
 	*Target
-	url           string // of the endpoint
-	first, single time.Duration
-	failures      int // in a row
-	budgets       map[string]*budget
+	server    *server       // the endpoint that is up
+	first     time.Duration // the latest first answer
+	perRecord time.Duration // the least so far
+	failures  int           // failed visits in a row
+	budgets   map[string]*budget
 }
 
-// budget is what was spent on large events of one size.
+// budget is what was spent on large events of one size under one condition.
 type budget struct {
 	samples     int
 	spent, last time.Duration
+	closed      bool // not to be measured any more
 }
 
 func (s *state) budget(c Condition, records int) *budget {
@@ -118,9 +123,7 @@ const singleEvents = 50
 // ends; its error then is ctx's cause. A target that fails is recorded with its
 // output and, after two failures in a row, left out.
 func Run(ctx context.Context, o Options) (*measure.Run, error) {
-	r := &runner{Options: o, run: &measure.Run{
-		Platform: measure.Local, Date: time.Now().UTC().Truncate(time.Second), Command: o.Command, Config: machine(),
-	}}
+	r := &runner{Options: o, run: Describe(o), quotas: map[float64]*quota{}}
 	for i := range singleEvents {
 		r.singles = append(r.singles, newEvent(i, 1, 0))
 	}
@@ -133,20 +136,17 @@ func Run(ctx context.Context, o Options) (*measure.Run, error) {
 	states := make([]*state, len(o.Targets))
 	for i, t := range o.Targets {
 		states[i] = &state{Target: t, budgets: map[string]*budget{}}
-		r.run.Variants = append(r.run.Variants, t.Variant)
 	}
-	r.run.Variants = append(r.run.Variants, o.Skipped...)
+	defer func() {
+		for _, q := range r.quotas {
+			q.close()
+		}
+	}()
 	conditions, err := r.permitted(o.Conditions)
 	if err != nil {
 		return nil, err
 	}
-	if r.quota != nil {
-		defer r.quota.close()
-	}
-	done, err := r.rounds(ctx, states, conditions)
-	if err != nil {
-		return nil, err
-	}
+	done := r.rounds(ctx, states, conditions)
 	if ctx.Err() != nil {
 		r.note(fmt.Sprintf("interrupted after %d of %d rounds", done, total(conditions)))
 		return r.run, context.Cause(ctx)
@@ -154,28 +154,45 @@ func Run(ctx context.Context, o Options) (*measure.Run, error) {
 	return r.run, nil
 }
 
+// Describe returns what is known of a run before it begins.
+func Describe(o Options) *measure.Run {
+	r := &measure.Run{Platform: measure.Local, Date: time.Now().UTC().Truncate(time.Second), Command: o.Command, Config: machine()}
+	for _, t := range o.Targets {
+		r.Variants = append(r.Variants, t.Variant)
+	}
+	r.Variants = append(r.Variants, o.Skipped...)
+	return r
+}
+
 // permitted returns the conditions that this machine permits, and notes why
 // others are left out.
 func (r *runner) permitted(conditions []Condition) ([]Condition, error) {
 	var all []Condition
+	errs := []error{errors.New("nothing to measure")}
 	for _, c := range conditions {
-		var err error
-		switch {
-		case c.Rounds < 1:
+		if c.Rounds < 1 {
 			continue
-		case c.DropCaches:
+		}
+		var err error
+		if c.DropCaches {
 			err = dropCaches()
-		case c.Quota > 0 && r.quota == nil:
-			r.quota, err = newQuota(c.Quota)
+		}
+		if c.Quota > 0 && r.quotas[c.Quota] == nil && err == nil {
+			var q *quota
+			if q, err = newQuota(c.Quota); err == nil {
+				r.quotas[c.Quota] = q
+			}
 		}
 		if err != nil {
-			r.note(fmt.Sprintf("no figures with %v: %v", c, err))
+			err = fmt.Errorf("no figures with %v: %w", c, err)
+			r.note(err.Error())
+			errs = append(errs, err)
 			continue
 		}
 		all = append(all, c)
 	}
 	if len(all) == 0 {
-		return nil, errors.New("benchlocal: nothing to measure: no rounds")
+		return nil, errors.Join(errs...)
 	}
 	return all, nil
 }
@@ -189,68 +206,80 @@ func total(conditions []Condition) int {
 }
 
 // rounds runs all rounds and returns how many were finished.
-func (r *runner) rounds(ctx context.Context, states []*state, conditions []Condition) (int, error) {
-	var servers []*server
+func (r *runner) rounds(ctx context.Context, states []*state, conditions []Condition) int {
+	done, all := 0, total(conditions)
 	defer func() {
-		for _, s := range servers {
-			s.close()
+		for _, s := range states {
+			r.endEndpoint(s)
 		}
 	}()
-	done, all := 0, total(conditions)
-	for _, s := range states {
-		if s.Endpoint == nil {
-			continue
-		}
-		r.progress("starting the endpoint of "+s.Name, done, all)
-		srv, err := startServer(ctx, s.Endpoint, r.InitTimeout)
-		if err != nil {
-			r.fail(ctx, s, Condition{}, measure.Server, 0, 0, err)
-			s.failures = giveUp
-			continue
-		}
-		servers = append(servers, srv)
-		s.url = srv.url
-		r.add(s, Condition{}, measure.Server, 0, 0, map[string]float64{measure.Init: float64(srv.up), measure.Peak: float64(srv.peak())})
-	}
 	for _, s := range states { // fills the page cache, and tells the slow from the fast
 		r.progress("trying "+s.Name, done, all)
-		r.try(ctx, s)
+		r.trying = true
+		r.judge(ctx, s, r.visit(ctx, s, Condition{ColdOnly: true}, 0))
+		r.trying = false
 	}
 	for _, c := range conditions {
+		if c.DropCaches { // what a process has mapped stays in the page cache
+			for _, s := range states {
+				r.endEndpoint(s)
+			}
+		}
 		for round := 1; round <= c.Rounds; round++ {
 			for _, i := range rand.Perm(len(states)) {
 				s := states[i]
 				if ctx.Err() != nil {
-					return done, nil
+					return done
 				}
 				if s.failures >= giveUp || s.first > slowStart && !takesPart(round, c.Rounds, r.SlowRounds) {
 					continue
 				}
 				r.progress(fmt.Sprintf("%v: %s", c, s.Name), done, all)
-				if r.visit(ctx, s, c, round) {
-					s.failures = 0
-				} else if s.failures++; s.failures == giveUp && ctx.Err() == nil {
-					r.note(fmt.Sprintf("%s failed %d times in a row and was left out", s.Name, giveUp))
+				r.judge(ctx, s, r.visit(ctx, s, c, round))
+				if c.DropCaches {
+					r.endEndpoint(s)
 				}
 			}
 			done++
 		}
 	}
 	r.progress("done", done, all)
-	return done, nil
+	return done
 }
 
-// try starts a target once without recording figures; failures are recorded.
-func (r *runner) try(ctx context.Context, s *state) {
-	if s.failures >= giveUp {
+// judge counts the failures of a target.
+func (r *runner) judge(ctx context.Context, s *state, well bool) {
+	if well {
+		s.failures = 0
 		return
 	}
-	before := len(r.run.Samples)
-	if !r.visit(ctx, s, Condition{ColdOnly: true}, 0) {
-		s.failures++
+	if s.server != nil && s.server.ended() != nil {
+		r.endEndpoint(s) // the next visit starts it again
+	}
+	if s.failures++; s.failures == giveUp && ctx.Err() == nil {
+		r.note(fmt.Sprintf("%s failed %d times in a row and was left out", s.Name, giveUp))
+	}
+}
+
+// startEndpoint starts the endpoint of a target.
+func (r *runner) startEndpoint(ctx context.Context, s *state) (err error) {
+	s.server, err = startServer(ctx, s.Endpoint, r.InitTimeout)
+	return err
+}
+
+// endEndpoint ends the endpoint of a target, if it is up, and records how long
+// its start took and what memory it came to need.
+func (r *runner) endEndpoint(s *state) {
+	if s.server == nil {
 		return
 	}
-	r.run.Samples = r.run.Samples[:before]
+	values := map[string]float64{measure.Init: float64(s.server.up), measure.Peak: float64(s.server.peak())}
+	if s.server.ended() != nil {
+		delete(values, measure.Peak) // it is not known any more
+	}
+	s.server.close()
+	s.server = nil
+	r.add(s, Condition{}, measure.Server, 0, 0, values)
 }
 
 // takesPart picks slow rounds out of all rounds, evenly.

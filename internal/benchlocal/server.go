@@ -26,6 +26,9 @@ type server struct {
 	cmd    *exec.Cmd
 	output lastOutput
 	exited chan struct{}
+
+	group  sync.Mutex // guards reaped: no signal goes to a group that may be another's
+	reaped bool
 }
 
 // startServer starts an endpoint on a free port and waits until it is up.
@@ -54,6 +57,10 @@ func startServer(ctx context.Context, e *Endpoint, limit time.Duration) (*server
 	}
 	go func() {
 		_ = s.cmd.Wait() // what it printed says why it ended
+		s.group.Lock()
+		killGroup(s.cmd) // its children
+		s.reaped = true
+		s.group.Unlock()
 		close(s.exited)
 	}()
 	if err := s.await(ctx, limit); err != nil {
@@ -109,8 +116,22 @@ func (s *server) peak() int64 {
 
 // close ends the server with its children and waits for its end.
 func (s *server) close() {
-	killGroup(s.cmd)
+	s.group.Lock()
+	if !s.reaped {
+		killGroup(s.cmd)
+	}
+	s.group.Unlock()
 	<-s.exited
+}
+
+// ended says that the server is gone, with what it printed, or returns nil.
+func (s *server) ended() error {
+	select {
+	case <-s.exited:
+		return &failure{errors.New("the endpoint has ended"), s.output.String()}
+	default:
+		return nil
+	}
 }
 
 // freePort returns a port that nobody listened on a moment ago.

@@ -43,27 +43,32 @@ type Endpoint struct {
 // of reports.
 var Rivals = []string{"tract", "onnxruntime", "tuned", "published", "ec2"}
 
-// Staged returns the targets that bench/variants/setup.sh has made ready in dir.
-// What is not there is a Variant with the command that makes it. The references
-// belong to models by name.
-func Staged(dir string, references map[string]*Reference) ([]*Target, []measure.Variant, error) {
+// Staged returns the targets of these names that bench/variants/setup.sh has made
+// ready in dir. What is not there, or cannot be used, is a Variant with the reason
+// and the command that makes it. The references belong to models by name.
+func Staged(dir string, names []string, references map[string]*Reference) ([]*Target, []measure.Variant) {
 	var targets []*Target
-	var missing []measure.Variant
-	for _, name := range Rivals {
+	var skipped []measure.Variant
+	for _, name := range names {
 		t, err := staged(filepath.Join(dir, name, "variant.json"))
+		if err == nil {
+			if t.Reference = references[t.Model]; t.Reference == nil {
+				err = fmt.Errorf("it scores with model %q, which this benchmark has no answers of", t.Model)
+			}
+		}
+		reason := ""
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			missing = append(missing, measure.Variant{Name: name, Skipped: "not set up; bench/variants/setup.sh " + name + " does it"})
-			continue
+			reason = "not set up; bench/variants/setup.sh " + name + " does it"
 		case err != nil:
-			return nil, nil, err
+			reason = err.Error() + "; bench/variants/setup.sh " + name + " makes it again"
+		default:
+			targets = append(targets, t)
+			continue
 		}
-		if t.Reference = references[t.Model]; t.Reference == nil {
-			return nil, nil, fmt.Errorf("%s scores with model %q, which this benchmark has no answers of", t.Name, t.Model)
-		}
-		targets = append(targets, t)
+		skipped = append(skipped, measure.Variant{Name: name, Skipped: reason})
 	}
-	return targets, missing, nil
+	return targets, skipped
 }
 
 // staged reads what setup.sh says of a program.
@@ -80,18 +85,21 @@ func staged(path string) (*Target, error) {
 		Server  *Endpoint `json:"server"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return nil, fmt.Errorf("%s: %w; make it again with bench/variants/setup.sh", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if v.Name == "" || len(v.Command) == 0 || v.Server != nil && (len(v.Server.Command) == 0 || v.Server.URLEnv == "") {
-		return nil, fmt.Errorf("%s is not complete; make it again with bench/variants/setup.sh", path)
+		return nil, fmt.Errorf("%s is not complete", path)
 	}
 	if _, err := os.Stat(v.Command[0]); err != nil {
-		return nil, fmt.Errorf("%s names a program that is gone: %v; make it again with bench/variants/setup.sh %s", path, err, v.Name)
+		return nil, fmt.Errorf("a program that %s names is gone: %v", path, err)
 	}
 	return &Target{Variant: v.Variant, Bootstrap: v.Command[0], Args: v.Command[1:], Dir: v.Dir, Env: v.Env, Endpoint: v.Server}, nil
 }
 
-// folderSize returns the size of the regular files in a folder.
+// block of a disk: what a file takes is counted in these, as du does.
+const block = 4096
+
+// folderSize returns what the regular files in a folder take.
 func folderSize(ctx context.Context, dir string) (int64, error) {
 	var size int64
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
@@ -100,7 +108,7 @@ func folderSize(ctx context.Context, dir string) (int64, error) {
 		}
 		info, err := d.Info()
 		if err == nil {
-			size += info.Size()
+			size += (info.Size() + block - 1) / block * block
 		}
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -22,8 +23,17 @@ func (h handler) Invoke(_ context.Context, payload []byte) ([]byte, error) {
 	}
 	switch h.mode {
 	case "late":
+		fmt.Fprintln(os.Stderr, "still thinking")
 		time.Sleep(time.Hour)
+	case "quits": // when it has answered
+		fmt.Fprintln(os.Stderr, "good night")
+		time.AfterFunc(2*time.Millisecond, func() { os.Exit(0) })
+	case "calls":
+		if _, err := http.Get(os.Getenv("URL") + "/predict"); err != nil {
+			return nil, err
+		}
 	case "garbage":
+		fmt.Fprintln(os.Stderr, "I am broken")
 		return []byte("<html>"), nil
 	case "error":
 		return nil, fmt.Errorf("no model today")
@@ -51,6 +61,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "no such module: tensorflow")
 		os.Exit(1)
 	case "hang":
+		fmt.Fprintln(os.Stderr, "loading")
 		time.Sleep(time.Hour)
 	}
 	fmt.Fprintln(os.Stderr, lean.Run(context.Background(), os.Getenv("AWS_LAMBDA_RUNTIME_API"), handler{mode}, os.Stderr))

@@ -17,14 +17,14 @@ func main() {
 	case "hang":
 		time.Sleep(time.Hour)
 	case "child": // which has to end too
-		child := exec.Command("/bin/sleep", os.Getenv("SLEEP"))
+		child := exec.Command("/bin/sleep", "3600")
 		if err := child.Start(); err != nil {
 			os.Exit(1)
 		}
 	}
 	fmt.Fprintln(os.Stderr, http.ListenAndServe("127.0.0.1:"+os.Getenv("PORT"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
-			http.NotFound(w, r)
+			os.Exit(1) // only "ends" is asked for more than its health
 		}
 	})))
 }
