@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type awsFlags struct {
 	warmOnly, forceCopies, keepSettling      bool
 	since                                    time.Duration
 	until                                    string
+	prices                                   string
 	policy                                   bool
 }
 
@@ -46,7 +48,8 @@ func newAWS() *cobra.Command {
 		Short: "Measure deployed functions, by what Lambda reports",
 		Long: `Force cold starts of deployed functions and measure them and warm invocations by
 the reports in their logs: Init Duration, Duration, both together, what is billed,
-and the memory. Functions take turns in random order.
+and the memory. Functions take turns in random order. What fails again and again
+is left out: cold starts of a target, or events of one size.
 
 A cold start is forced by a change of the function's environment: the variable
 COLDSTREAM_BENCH_NONCE is set, and taken away again when the run ends, also by
@@ -89,6 +92,7 @@ Run it inside the region if the client's times matter.`,
 	fs.StringArrayVar(&f.logGroups, "log-group", nil, "read what Lambda reported into the log group `NAME`; can be repeated")
 	fs.DurationVar(&f.since, "since", 24*time.Hour, "how far --log-group looks back")
 	fs.StringVar(&f.until, "until", "", "`TIME` at which --log-group stops, such as 2026-11-22T12:00:00Z; default now")
+	fs.StringVar(&f.prices, "prices", "", "`FILE` with the region's prices, JSON, in place of the built-in ones")
 	fs.BoolVar(&f.policy, "policy", false, "print the IAM policy that is needed, and end")
 	return cmd
 }
@@ -101,6 +105,9 @@ func (f *awsFlags) run(cmd *cobra.Command) error {
 	measures := f.terraform != "" || f.tagged || len(f.targets) > 0
 	if !measures && len(f.logGroups) == 0 {
 		return cli.Usagef("nothing to measure: name functions with --terraform, --tagged or --target")
+	}
+	if f.batch < 0 || f.batch > maxBatch {
+		return cli.Usagef("--batch is %d, want 0 to %d posts: more do not fit into Lambda's 6 MB", f.batch, maxBatch)
 	}
 	until, err := f.end()
 	if err != nil {
@@ -196,15 +203,19 @@ func (f *awsFlags) allTargets(ctx context.Context, client *benchaws.Client) ([]b
 // measure measures the targets and writes and shows the results, also those of a
 // run that ends early.
 func (f *awsFlags) measure(cmd *cobra.Command, client *benchaws.Client, region string, targets []benchaws.Target, traffic []benchaws.Traffic) (err error) {
-	if err := cli.KeepInputs(f.goFormat, f.terraform); err != nil {
+	if err := cli.KeepInputs(f.goFormat, f.terraform, f.prices); err != nil {
 		return err
+	}
+	prices, unpriced := f.priceTable(region)
+	if unpriced != nil && f.prices != "" {
+		return unpriced
 	}
 	for _, path := range []string{f.output, f.goFormat} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			return err
 		}
 	}
-	files := cli.NewLines(f.terraform, f.goFormat)
+	files := cli.NewLines(f.terraform, f.prices, f.goFormat)
 	defer func() { err = errors.Join(err, files.Close()) }()
 	out, err := files.Open(f.output)
 	if err != nil {
@@ -214,7 +225,6 @@ func (f *awsFlags) measure(cmd *cobra.Command, client *benchaws.Client, region s
 		Targets: targets, Events: f.events(), Rounds: f.rounds, Warm: f.warm, WarmOnly: f.warmOnly, ForceCopies: f.forceCopies,
 		Memory: f.memory, Settle: f.settle, KeepSettling: f.keepSettling, Concurrency: f.concurrency, Command: f.command(cmd), Out: out,
 	}
-	prices, unpriced := cost.ForRegion(region)
 	if unpriced == nil {
 		o.Prices = &prices
 	}
@@ -231,7 +241,7 @@ func (f *awsFlags) measure(cmd *cobra.Command, client *benchaws.Client, region s
 		return err
 	}
 	if unpriced != nil {
-		result.Run.Notes = append(result.Run.Notes, "no costs: "+unpriced.Error())
+		result.Run.Notes = append(result.Run.Notes, "no costs: "+unpriced.Error()+", with --prices")
 	}
 	for _, t := range traffic {
 		result.Run.Notes = append(result.Run.Notes, t.String())
@@ -239,7 +249,27 @@ func (f *awsFlags) measure(cmd *cobra.Command, client *benchaws.Client, region s
 	err = errors.Join(err, files.Close())
 	// What was measured before Ctrl-C is worth keeping, with what is known now of
 	// the run as a whole.
-	return errors.Join(f.write(context.WithoutCancel(cmd.Context()), result.Run), f.show(cmd.OutOrStdout(), result, time.Since(started)), err)
+	return errors.Join(f.write(context.WithoutCancel(cmd.Context()), result.Run), f.show(cmd.OutOrStdout(), result, time.Since(started), err), err)
+}
+
+// priceTable returns the prices of the file that the user names, else those that
+// are built in for the region.
+func (f *awsFlags) priceTable(region string) (cost.Prices, error) {
+	if f.prices == "" {
+		return cost.ForRegion(region)
+	}
+	b, err := cli.ReadFile(f.prices)
+	if err != nil {
+		return cost.Prices{}, err
+	}
+	p, err := cost.Read(bytes.NewReader(b))
+	if err != nil {
+		return cost.Prices{}, fmt.Errorf("%s: %w", f.prices, err)
+	}
+	if p.Region != region {
+		return cost.Prices{}, fmt.Errorf("%s has the prices of %s, and the functions are in %s", f.prices, p.Region, region)
+	}
+	return p, nil
 }
 
 // events are the events that functions are invoked with, by records.
@@ -282,23 +312,12 @@ func (f *awsFlags) write(ctx context.Context, r *measure.Run) error {
 	return cli.WriteFile(ctx, f.goFormat, func(w io.Writer) error { return measure.WriteGo(w, r) })
 }
 
-// show prints the tables and where the results are. A run with failures has no
-// success to report.
-func (f *awsFlags) show(w io.Writer, result *benchaws.Result, took time.Duration) error {
-	if err := result.WriteTable(w); err != nil {
-		return err
+// show prints the report and what goes with it. Of a run that ended before
+// anything was measured there is nothing to show but why.
+func (f *awsFlags) show(w io.Writer, result *benchaws.Result, took time.Duration, ended error) error {
+	measured := slices.ContainsFunc(result.Run.Samples, func(s measure.Sample) bool { return s.Error == "" })
+	if ended != nil && !measured {
+		return nil
 	}
-	if _, err := fmt.Fprintf(w, "%s: the results of %v; bench report %s --html report.html draws them\n", f.output, took.Round(time.Second), f.output); err != nil {
-		return err
-	}
-	var failed []string
-	for _, s := range result.Run.Failures() {
-		if !slices.Contains(failed, s.Variant) {
-			failed = append(failed, s.Variant)
-		}
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%s failed; see above", strings.Join(failed, ", "))
-	}
-	return nil
+	return errors.Join(show(w, result.Run, f.output, took), result.WriteTable(w))
 }

@@ -117,7 +117,7 @@ func TestAWS(t *testing.T) {
 	if !reflect.DeepEqual(f.env, env) || f.updates != 3 {
 		t.Errorf("environment %v after %d updates", f.env, f.updates)
 	}
-	for _, want := range []string{"Init Duration", "first Duration", "Init + Duration", "45.5", "dollars for a million posts", lines} {
+	for _, want := range []string{"Init Duration", "Cold starts, first answer", "45.5 ms", "46.5 ms", "dollars for a million posts", "2026-11-22; public AWS price pages as known to the authors", lines} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output has no %q:\n%s", want, out)
 		}
@@ -150,25 +150,32 @@ func TestAWSRefuses(t *testing.T) {
 	serveLambda(t, f)
 	dir := t.TempDir()
 	empty, old := filepath.Join(dir, "empty.json"), filepath.Join(dir, "old.jsonl")
-	for path, text := range map[string]string{empty: "{}", old: "old results"} {
+	far := filepath.Join(dir, "far.json")
+	for path, text := range map[string]string{empty: "{}", old: "old results", far: northPrices} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for args, want := range map[string]string{
-		"aws":                                  "nothing to measure: name functions with --terraform, --tagged or --target (see bench aws --help)",
-		"aws --target f":                       `target "f" is not of the form NAME=FUNCTION (see bench aws --help)`,
-		"aws --target zip=f --since 0s":        "--since is 0s, want more than 0",
-		"aws --log-group g --until soon":       `--until is "soon", want a time such as`,
-		"aws --terraform " + empty:             empty + ": holds no target",
-		"aws --terraform " + old:               old + ": not a JSON object",
-		"aws --terraform " + dir + "/none":     "no such file",
-		"aws --target zip=f --rounds 0":        "0 rounds: want 1 to",
-		"aws --target zip=f --memory 64":       "memory of 64 MB",
-		"aws --target zip=f --profile nobody":  "nobody",
-		"aws --target zip=f":                   "target zip: function f is not marked as a bench copy",
-		"aws --target zip=f --go " + old:       old + " is also an input or another output",
-		"aws --target zip=f --memory 128,many": "invalid argument",
+		"aws":                                                 "nothing to measure: name functions with --terraform, --tagged or --target (see bench aws --help)",
+		"aws --target f":                                      `target "f" is not of the form NAME=FUNCTION (see bench aws --help)`,
+		"aws --target zip=f --since 0s":                       "--since is 0s, want more than 0",
+		"aws --log-group g --until soon":                      `--until is "soon", want a time such as`,
+		"aws --terraform " + empty:                            empty + ": holds no target",
+		"aws --terraform " + old:                              old + ": not a JSON object",
+		"aws --terraform " + dir + "/none":                    "no such file",
+		"aws --target zip=f --rounds 0":                       "0 rounds: want 1 to",
+		"aws --target zip=f --memory 64":                      "memory of 64 MB",
+		"aws --target zip=f --profile nobody":                 "nobody",
+		"aws --target zip=f":                                  "target zip: function f is not marked as a bench copy",
+		"aws --target zip=f --go " + old:                      old + " is also an input or another output",
+		"aws --target zip=f --memory 128,many":                "invalid argument",
+		"aws --target zip=f --batch -1":                       "--batch is -1, want 0 to 100000",
+		"aws --target zip=f --batch 2000000000":               "--batch is 2000000000, want 0 to 100000",
+		"aws --target zip=f --batch 30000":                    "an event of 30000 records has ",
+		"aws --target zip=f --prices " + empty:                empty + ": prices",
+		"aws --target zip=f --prices " + far:                  far + " has the prices of eu-north-1, and the functions are in us-east-1",
+		"aws --target zip=f --go " + far + " --prices " + far: far + " is also an input or another output",
 	} {
 		out, err := bench(t.Context(), append(strings.Fields(args), "-o", old)...)
 		if err == nil || !strings.HasPrefix(err.Error(), "bench aws: ") || !strings.Contains(err.Error(), want) || out != "" {
@@ -184,6 +191,46 @@ func TestAWSRefuses(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	if _, err := bench(t.Context(), "aws", "--target", "zip=f", "-o", old); err == nil || !strings.HasPrefix(err.Error(), "bench aws: no AWS credentials; set AWS_PROFILE or") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// northPrices are made up.
+const northPrices = `{"region":"eu-north-1","date":"2026-11-01","source":"our contract","lambda_gb_second":{"arm64":1},"lambda_request":0,
+	"logs_gb":0,"firehose_gb":0,"s3_put_request":0,"ecr_gb_month":0,"ebs_gb_month":0,"alb_hour":0,"lcu_hour":0}`
+
+// TestAWSPrices: a region without built-in prices has a note in place of costs,
+// and costs by a table of the user's own.
+func TestAWSPrices(t *testing.T) {
+	serveLambda(t, &fakeLambda{copied: true})
+	dir := t.TempDir()
+	lines, table := filepath.Join(dir, "r.jsonl"), filepath.Join(dir, "prices.json")
+	if err := os.WriteFile(table, []byte(northPrices), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"aws", "--target", "zip=sentiment-bench", "--region", "eu-north-1", "--rounds", "1", "--batch", "0", "--buffer=false", "-o", lines}
+	out, err := bench(t.Context(), args...)
+	if err != nil || strings.Contains(out, "dollars") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if notes := strings.Join(readRun(t, lines).Notes, "\n"); !strings.Contains(notes, `no costs: no built-in prices of region "eu-north-1"`) || !strings.Contains(notes, "give a table of your own, with --prices") {
+		t.Errorf("notes %q", notes)
+	}
+	out, err = bench(t.Context(), append(args, "--prices", table)...)
+	// 50 ms of 0.5 GB at a dollar each.
+	if err != nil || !strings.Contains(out, "eu-north-1 (2026-11-01; our contract)") || !strings.Contains(out, "25000.00000") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestAWSShowsWhyNothingWasMeasured and no empty report.
+func TestAWSShowsWhyNothingWasMeasured(t *testing.T) {
+	f := &fakeLambda{copied: true}
+	serveLambda(t, f)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f.invoked = func(int) { cancel(cli.ErrInterrupted) }
+	out, err := bench(ctx, "aws", "--target", "zip=sentiment-bench", "-o", filepath.Join(t.TempDir(), "r.jsonl"))
+	if err == nil || cli.OneLine(err) != "bench aws: "+cli.ErrInterrupted.Error() || out != "" {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 
@@ -205,7 +252,7 @@ func TestAWSKeepsWhatCtrlCLeft(t *testing.T) {
 	serveLambda(t, f)
 	lines := filepath.Join(t.TempDir(), "r.jsonl")
 	out, err := bench(ctx, "aws", "--target", "zip=sentiment-bench", "--buffer=false", "-o", lines)
-	if !errors.Is(err, cli.ErrInterrupted) || !strings.Contains(out, "Init Duration") {
+	if !errors.Is(err, cli.ErrInterrupted) || !strings.Contains(out, "Init Duration") || !strings.Contains(out, "interrupted after 0 of 20 visits") {
 		t.Errorf("%v: %s", err, out)
 	}
 	if len(f.env) != 1 {

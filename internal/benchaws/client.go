@@ -96,9 +96,9 @@ var (
 	badCredentials = []string{"UnrecognizedClientException", "InvalidSignatureException", "ExpiredTokenException", "ExpiredToken", "InvalidClientTokenId", "IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException"}
 )
 
-// permanent reports whether err concerns the account and every further request
-// alike, so that a run had better end.
-func permanent(err error) bool {
+// lasting reports whether err meets every further request about the function
+// too; whether it meets those about other functions is not known.
+func lasting(err error) bool {
 	c := code(err)
 	return slices.Contains(denied, c) || slices.Contains(badCredentials, c) || c == "ResourceNotFoundException"
 }

@@ -1,6 +1,7 @@
 package benchaws
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +29,8 @@ type fake struct {
 
 	functions map[string]*fakeFunction
 	tagged    []string // functions that GetResources lists, one on a page
-	logs      []string // messages of all log groups
-	logsAfter int      // requests of FilterLogEvents that do not see them yet
+	logs      []fakeEvent
+	logsAfter int // requests of FilterLogEvents that do not see them yet
 	query     func(text string) string
 	polls     int // of GetQueryResults before a query has ended
 
@@ -36,6 +38,9 @@ type fake struct {
 	// operation.
 	fault func(op string, n int) (status int, code, message string)
 	calls map[string]int
+
+	of      string // function of the request, for fault
+	invoked int    // records of the event, for answer
 }
 
 // fakeFunction is a deployed function.
@@ -53,6 +58,7 @@ type fakeFunction struct {
 	failUpdates       bool // the updates do not come into effect
 	cold              bool
 	colds, invokes    int
+	streams           int                 // of its log: one for each environment
 	proactive         func(cold int) bool // the platform started the environment ahead
 	answer            func(n int, id string, cold bool) fakeAnswer
 }
@@ -62,6 +68,9 @@ type fakeAnswer struct {
 	log, payload, functionError string
 	logOnly                     string // in the log group, not in the tail
 }
+
+// fakeEvent is an event of a log, of one line.
+type fakeEvent struct{ stream, message string }
 
 // newFake starts a fake with functions, and a client of it that does not wait
 // long for anything.
@@ -115,6 +124,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, op, _ = strings.Cut(op, ".")
 	}
 	f.calls[op]++
+	name, _ := url.PathUnescape(rest)
+	name = strings.TrimPrefix(name, account)
+	if i := strings.IndexByte(name, ':'); i >= 0 {
+		name = name[:i]
+	}
+	f.of = name
 	if f.fault != nil {
 		if status, code, message := f.fault(op, f.calls[op]); code != "" {
 			refuse(w, status, code, message)
@@ -125,11 +140,6 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		f.service(w, op, body)
 		return
-	}
-	name, _ := url.PathUnescape(rest)
-	name = strings.TrimPrefix(name, account)
-	if i := strings.IndexByte(name, ':'); i >= 0 {
-		name = name[:i]
 	}
 	fn := f.functions[name]
 	if fn == nil {
@@ -184,14 +194,14 @@ func reply(w http.ResponseWriter, v any) { json.NewEncoder(w).Encode(v) }
 func (fn *fakeFunction) configuration() map[string]any {
 	c := map[string]any{
 		"FunctionName": fn.name, "FunctionArn": account + fn.name, "Architectures": []string{strings.ReplaceAll(fn.arch, "amd64", "x86_64")},
-		"PackageType": fn.pack, "MemorySize": fn.memory, "Timeout": fn.timeout, "State": fn.state, "CodeSize": 4_600_000,
+		"PackageType": fn.pack, "MemorySize": fn.memory, "Timeout": fn.timeout, "State": fn.state, "CodeSize": 0,
 		"RevisionId": fmt.Sprint(fn.revision), "LastUpdateStatus": fn.status(), "LoggingConfig": map[string]string{"LogFormat": fn.format, "LogGroup": "/bench/" + fn.name},
 	}
 	if fn.system != "" {
 		c["LoggingConfig"].(map[string]string)["SystemLogLevel"] = fn.system
 	}
 	if fn.pack == "Zip" {
-		c["Runtime"] = "provided.al2023"
+		c["Runtime"], c["CodeSize"] = "provided.al2023", 4_600_000
 	}
 	if fn.env != nil {
 		c["Environment"] = map[string]any{"Variables": fn.env}
@@ -267,9 +277,15 @@ func (f *fake) invoke(w http.ResponseWriter, fn *fakeFunction, body []byte) {
 	if fn.answer == nil {
 		fn.answer = func(n int, id string, cold bool) fakeAnswer { return fakeAnswer{log: textReport(n, id, cold)} }
 	}
+	f.invoked = bytes.Count(body, []byte("recordId"))
 	a := fn.answer(fn.invokes, id, cold)
 	if a.logOnly != "" {
-		f.logs = append(f.logs, a.logOnly)
+		if cold {
+			fn.streams++
+		}
+		for line := range strings.Lines(a.logOnly) {
+			f.logs = append(f.logs, fakeEvent{fmt.Sprint(fn.name, fn.streams), line})
+		}
 	}
 	if a.payload == "" {
 		a.payload = scored(body)
@@ -321,6 +337,7 @@ func jsonReport(n int, id string, cold bool) string {
 func (f *fake) service(w http.ResponseWriter, op string, body []byte) {
 	var in struct {
 		FilterPattern, QueryString, PaginationToken, NextToken string
+		LogStreamNames                                         []string
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		f.t.Errorf("%s: %v", op, err)
@@ -348,9 +365,10 @@ func (f *fake) service(w http.ResponseWriter, op string, body []byte) {
 			return
 		}
 		events := []any{}
-		for _, m := range f.logs {
-			if f.calls[op] > f.logsAfter && strings.Contains(m, strings.Trim(in.FilterPattern, `"`)) {
-				events = append(events, map[string]any{"message": m})
+		for _, e := range f.logs {
+			inStream := len(in.LogStreamNames) == 0 || slices.Contains(in.LogStreamNames, e.stream)
+			if f.calls[op] > f.logsAfter && inStream && strings.Contains(e.message, strings.Trim(in.FilterPattern, `"`)) {
+				events = append(events, map[string]any{"message": e.message, "logStreamName": e.stream})
 			}
 		}
 		reply(w, map[string]any{"events": events})

@@ -134,7 +134,7 @@ func TestFailuresOfEveryKind(t *testing.T) {
 		"the report in the log has no readable times": func(n int, id string, cold bool) fakeAnswer {
 			return fakeAnswer{log: "REPORT RequestId: " + id + "\tDuration: soon\n"}
 		},
-		"log group /bench/zip has none either after": func(n int, id string, cold bool) fakeAnswer { return fakeAnswer{log: "no report"} },
+		"no report in the end of the log; log group /bench/zip has no report after": func(n int, id string, cold bool) fakeAnswer { return fakeAnswer{log: "no report"} },
 	} {
 		fn := zip("zip")
 		fn.answer = answer
@@ -148,83 +148,6 @@ func TestFailuresOfEveryKind(t *testing.T) {
 				t.Errorf("want %q, got %v, %+v", want, err, r.Run.Samples)
 			}
 		})
-	}
-}
-
-// TestTimeoutsAreNotRepeated: a batch that takes the function's whole time once
-// would take it every time.
-func TestTimeoutsAreNotRepeated(t *testing.T) {
-	fn := zip("slow")
-	batches := 0
-	f, c := newFake(t, fn)
-	fn.answer = func(n int, id string, cold bool) fakeAnswer {
-		if n%4 == 0 { // after a cold start and two single records
-			batches++
-			return fakeAnswer{
-				log:     strings.TrimSuffix(textReport(n, id, cold), "\n") + "Status: timeout\n",
-				payload: `{"errorMessage":"2026-11-22T12:00:00.000Z Task timed out after 60.00 seconds"}`, functionError: "Unhandled",
-			}
-		}
-		return fakeAnswer{log: textReport(n, id, cold)}
-	}
-	o := options("slow")
-	o.Rounds = 1
-	r, err := c.Run(t.Context(), o)
-	if err != nil || batches != 1 || len(samples(r, "slow", measure.Warm)) != 3 {
-		t.Errorf("%v, %d batches, %+v", err, batches, r.Run.Samples)
-	}
-	if !strings.Contains(strings.Join(r.Run.Notes, "\n"), "slow: an event of 5 records timed out and was not tried again") || f.calls["Invoke"] != 4 {
-		t.Errorf("notes %q, %d invocations", r.Run.Notes, f.calls["Invoke"])
-	}
-}
-
-// TestReportsAreLookedUpInTheLog where the tail holds none.
-func TestReportsAreLookedUpInTheLog(t *testing.T) {
-	fn := zip("zip")
-	fn.answer = func(n int, id string, cold bool) fakeAnswer {
-		return fakeAnswer{log: textReport(n, "another", true) + strings.Repeat("noise ", 1000), logOnly: textReport(n, id, cold)}
-	}
-	f, c := newFake(t, fn)
-	f.logsAfter = 4
-	f.fault = func(op string, n int) (int, string, string) {
-		if op == "FilterLogEvents" && n < 3 {
-			return 400, "ResourceNotFoundException", "The specified log group does not exist."
-		}
-		return 0, "", ""
-	}
-	r, err := c.Run(t.Context(), options("zip"))
-	if err != nil || len(samples(r, "zip", measure.Cold)) != 3 || len(samples(r, "zip", measure.Warm)) != 12 || len(r.Run.Failures()) != 0 {
-		t.Errorf("%v, %+v", err, r.Run.Failures())
-	}
-	f.fault = func(op string, _ int) (int, string, string) {
-		if op == "FilterLogEvents" {
-			return 400, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/x is not authorized"
-		}
-		return 0, "", ""
-	}
-	r, err = c.Run(t.Context(), options("zip"))
-	want := "no report in the end of the log; log group /bench/zip: not permitted: allow logs:FilterLogEvents (bench aws --policy prints all that is needed)"
-	if err != nil || len(r.Run.Failures()) != 3 || r.Run.Failures()[0].Error != want {
-		t.Errorf("%v, %+v", err, r.Run.Failures())
-	}
-}
-
-func TestEndpointsTimesAreSplit(t *testing.T) {
-	fn := zip("thin")
-	fn.answer = func(n int, id string, cold bool) fakeAnswer {
-		return fakeAnswer{log: `{"timestamp":"x","level":"INFO","message":"event answered","endpoint_ms":1.500,"endpoint_score_ms":0.250}` + "\n" + textReport(n, id, cold)}
-	}
-	_, c := newFake(t, fn)
-	o := options("thin")
-	o.Targets[0].Kind = "ec2"
-	r, err := c.Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range samples(r, "thin", measure.Warm) {
-		if s.Values[measure.Remote] != 1.5e6 || s.Values[measure.Score] != .25e6 {
-			t.Errorf("%+v", s)
-		}
 	}
 }
 

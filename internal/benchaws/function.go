@@ -24,6 +24,10 @@ import (
 // run that was killed can be cleaned up after by the next one, and a nonce.
 const nonceName = "COLDSTREAM_BENCH_NONCE"
 
+// concurrencyName is the variable by which a function sends several requests to
+// its endpoint at once (internal/remote, which would link the engine).
+const concurrencyName = "ENDPOINT_CONCURRENCY"
+
 // function is a target and what is known of it during a run.
 type function struct {
 	Target
@@ -36,10 +40,11 @@ type function struct {
 	timeout   time.Duration
 	memory    int32 // MB, before the run
 
-	values   []string        // of its environment: never to be shown
-	touched  bool            // its configuration may differ from what it was
-	failures int             // visits in a row
-	tooLong  map[string]bool // names of benchmarks that timed out
+	values  []string       // of its environment: never to be shown
+	serial  bool           // sends one request after the other to its endpoint
+	touched bool           // its configuration may differ from what it was
+	gone    bool           // it cannot be measured any more
+	failed  map[string]int // by benchmark, in a row; giveUp = left out
 }
 
 // describe looks a target up. With cold, its configuration is to be changed.
@@ -56,7 +61,7 @@ func (c *Client) describe(ctx context.Context, t Target, cold, force bool) (*fun
 	f := &function{
 		Target: t, arn: aws.ToString(got.FunctionArn), runtime: string(got.Runtime), image: got.PackageType == types.PackageTypeImage,
 		codeSize: got.CodeSize, timeout: time.Duration(aws.ToInt32(got.Timeout)) * time.Second, memory: aws.ToInt32(got.MemorySize),
-		logGroup: "/aws/lambda/" + aws.ToString(got.FunctionName), logFormat: "Text", tooLong: map[string]bool{},
+		logGroup: "/aws/lambda/" + aws.ToString(got.FunctionName), logFormat: "Text", failed: map[string]int{},
 	}
 	unqualified := Target{Name: t.Name}
 	if err := unqualified.setFunction(f.arn); err != nil {
@@ -93,6 +98,7 @@ func (c *Client) describe(ctx context.Context, t Target, cold, force bool) (*fun
 	}
 	if got.Environment != nil {
 		f.remember(got.Environment.Variables)
+		f.serial = got.Environment.Error == nil && slices.Contains([]string{"", "1"}, got.Environment.Variables[concurrencyName])
 	}
 	if !cold {
 		return f, nil
@@ -184,7 +190,11 @@ func (c *Client) restore(ctx context.Context, f *function) error {
 	if !f.touched {
 		return nil
 	}
-	if err := c.change(ctx, f, "", f.memory); err != nil {
+	err := c.change(ctx, f, "", f.memory)
+	if code(err) == "ResourceNotFoundException" {
+		err = nil // deleted meanwhile, and nothing is left behind
+	}
+	if err != nil {
 		return fmt.Errorf("%w; left behind: its environment variable %s, and perhaps not its %d MB of memory", err, nonceName, f.memory)
 	}
 	f.touched = false
@@ -278,7 +288,7 @@ func (c *Client) updated(ctx context.Context, f *function, what string) error {
 // variant is what the results say of the function.
 func (f *function) variant() measure.Variant {
 	v := measure.Variant{
-		Name: f.Name, Kind: f.Kind, Arch: f.Arch, UploadBytes: f.codeSize,
+		Name: f.Name, Kind: f.Kind, Arch: f.Arch, UploadBytes: cmp.Or(f.UploadBytes, f.codeSize),
 		Versions: map[string]string{"memory": fmt.Sprintf("%d MB", f.memory), "package": "Zip", "log format": f.logFormat},
 	}
 	if f.runtime != "" {
@@ -286,6 +296,9 @@ func (f *function) variant() measure.Variant {
 	}
 	if f.image {
 		v.Versions["package"] = "Image"
+		if v.UploadBytes == 0 {
+			v.UploadNote = "size of the image not known to Lambda"
+		}
 	}
 	return v
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -53,11 +54,23 @@ func (f *failure) Unwrap() error { return f.cause }
 type invocation struct {
 	*logReport
 	client time.Duration // wall time of the call
+	serial bool          // the function sends one request after the other to its endpoint
+}
+
+// tailBytes is how much of a log's end Lambda returns.
+const tailBytes = 4096
+
+// cut reports whether the tail that rep was found in may lack lines about the
+// invocation: that of an init that was broken off, if a start was forced, or
+// that of a function with an endpoint. What others print is of no interest.
+func (f *function) cut(tail []byte, rep *logReport, forced bool) bool {
+	return len(tail) >= tailBytes && (forced && !rep.started() || !forced && f.Kind == "ec2" && rep.remote == 0)
 }
 
 // invoke hands an event of so many records to the function and reads what
 // Lambda reports about it. All its errors are failures but the end of ctx.
-func (c *Client) invoke(ctx context.Context, f *function, event []byte, records int) (*invocation, error) {
+// forced says that a new environment is expected.
+func (c *Client) invoke(ctx context.Context, f *function, event []byte, records int, forced bool) (*invocation, error) {
 	start := time.Now()
 	out, client, err := c.call(ctx, f, event)
 	if ctx.Err() != nil {
@@ -82,12 +95,17 @@ func (c *Client) invoke(ctx context.Context, f *function, event []byte, records 
 	if out.FunctionError != nil {
 		return nil, fail(functionError(*out.FunctionError, out.Payload))
 	}
-	if rep == nil {
-		if rep, err = c.fetch(ctx, f, id, start); err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fail(err.Error())
+	if rep == nil || f.cut(tail, rep, forced) {
+		whole, err := c.fetch(ctx, f, id, start)
+		switch {
+		case err == nil:
+			rep = whole
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case rep == nil:
+			return nil, fail("no report in the end of the log; " + err.Error())
+		case forced: // not known to be a start that took seconds, nor that it was none
+			return nil, fail("the end of the log may lack the init; " + err.Error())
 		}
 	}
 	if rep.failed() {
@@ -99,7 +117,7 @@ func (c *Client) invoke(ctx context.Context, f *function, event []byte, records 
 	if err := checkAnswer(out.Payload, records, f.Kind); err != nil {
 		return nil, fail(err.Error())
 	}
-	return &invocation{rep, client}, nil
+	return &invocation{rep, client, f.serial}, nil
 }
 
 // call invokes the function, and again as long as it cannot be run at the
@@ -168,41 +186,65 @@ func checkAnswer(payload []byte, records int, kind string) error {
 }
 
 // fetch reads the report about an invocation from the function's log group,
-// where it turns up within seconds.
+// where it turns up within seconds. The lines about an init and those of the
+// function itself carry no request id, so the id gives the log stream alone.
 func (c *Client) fetch(ctx context.Context, f *function, id string, start time.Time) (*logReport, error) {
 	if id == "" {
-		return nil, errors.New("no report in the end of the log, and no request id to look for")
+		return nil, errors.New("there is no request id to look for")
 	}
-	what := "no report in the end of the log; log group " + f.logGroup
+	what := "log group " + f.logGroup
 	ctx, cancel := context.WithTimeout(ctx, c.pace.logs)
 	defer cancel()
+	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &f.logGroup, StartTime: aws.Int64(start.Add(-grace).UnixMilli())} // clocks differ
 	wait := c.pace.poll
 	for {
-		pages := cloudwatchlogs.NewFilterLogEventsPaginator(c.logs, &cloudwatchlogs.FilterLogEventsInput{
-			LogGroupName: &f.logGroup, FilterPattern: aws.String(`"` + id + `"`),
-			StartTime: aws.Int64(start.Add(-grace).UnixMilli()), // clocks differ
+		in.FilterPattern, in.LogStreamNames = aws.String(`"`+id+`"`), nil
+		var stream *string
+		err := c.events(ctx, in, func(e logtypes.FilteredLogEvent) bool {
+			// Others may quote the id.
+			if parseLog([]byte(aws.ToString(e.Message)), id) != nil {
+				stream = e.LogStreamName
+			}
+			return stream != nil
 		})
-		var log []byte
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil && (ctx.Err() != nil || code(err) == "ResourceNotFoundException") {
-				break // the first invocation of a function makes its log group
-			}
-			if err != nil {
-				return nil, c.explain(what, err)
-			}
-			for _, e := range page.Events {
-				log = append(append(log, strings.TrimRight(aws.ToString(e.Message), "\n")...), '\n')
-			}
-			if r := parseLog(log, id); r != nil {
-				return r, nil
+		if err == nil && stream != nil {
+			in.FilterPattern, in.LogStreamNames = nil, []string{*stream}
+			p := logParser{requestID: id}
+			err = c.events(ctx, in, func(e logtypes.FilteredLogEvent) bool {
+				p.read([]byte(aws.ToString(e.Message)))
+				return p.found != nil
+			})
+			if p.found != nil {
+				return p.found, nil
 			}
 		}
+		if err != nil && ctx.Err() == nil {
+			return nil, c.explain(what, err)
+		}
 		if pause(ctx, wait) != nil {
-			return nil, fmt.Errorf("%s has none either after %v", what, c.pace.logs)
+			return nil, fmt.Errorf("%s has no report after %v", what, c.pace.logs)
 		}
 		wait = min(2*wait, c.pace.slowest)
 	}
+}
+
+// events hands over the events of a log until done says so. A log group that
+// does not exist has none: the first invocation of a function makes it.
+func (c *Client) events(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput, done func(logtypes.FilteredLogEvent) bool) error {
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(c.logs, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if code(err) == "ResourceNotFoundException" {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(page.Events, done) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // cold returns the figures of a first invocation.
@@ -224,6 +266,10 @@ func (i *invocation) warm(records int) map[string]float64 {
 	}
 	if i.score > 0 {
 		m[measure.Score] = float64(i.score)
+	}
+	// Of requests side by side the scoring adds up to more than was waited for it.
+	if i.score > 0 && i.score <= i.remote && (i.serial || i.requests == 1) {
+		m[measure.Net] = float64(i.remote - i.score)
 	}
 	return m
 }

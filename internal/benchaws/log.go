@@ -28,7 +28,9 @@ type logReport struct {
 	// duration holds the second attempt.
 	brokenInit time.Duration
 
-	remote, score time.Duration // from the function's own line; remote 0 = none
+	// From the function's own line; remote 0 = none.
+	remote, score time.Duration
+	requests      int // to the endpoint
 }
 
 // started reports whether the invocation started an environment.
@@ -44,31 +46,44 @@ func (r *logReport) failed() bool { return r.status != "" && r.status != "succes
 // end of a log may hold those of others, and begin in the middle of a line. An
 // empty id takes the last report there is.
 func parseLog(log []byte, requestID string) *logReport {
-	var found *logReport
-	var seen logReport // what came before the next report line
+	p := logParser{requestID: requestID}
+	p.read(log)
+	return p.found
+}
+
+// logParser looks for the report about an invocation in the log of one
+// environment, part by part.
+type logParser struct {
+	requestID string
+	seen      logReport // what came before the next report line
+	found     *logReport
+}
+
+// read reads whole lines.
+func (p *logParser) read(log []byte) {
 	for line := range bytes.Lines(log) {
 		line = bytes.TrimSpace(line)
 		switch {
 		case bytes.HasPrefix(line, []byte("REPORT RequestId: ")):
-			r := seen
-			r.readText(string(line[len("REPORT "):]))
-			if r.requestID == requestID || requestID == "" {
-				found = &r
-			}
-			seen = logReport{}
+			p.seen.readText(string(line[len("REPORT "):]))
+			p.reported(p.seen.requestID)
 		case bytes.HasPrefix(line, []byte("INIT_REPORT ")):
-			seen.readBrokenInit(string(line[len("INIT_REPORT "):]))
+			p.seen.readBrokenInit(string(line[len("INIT_REPORT "):]))
 		case bytes.HasPrefix(line, []byte("{")):
-			if id, ok := seen.readJSON(line); ok {
-				if id == requestID || requestID == "" {
-					r := seen
-					found = &r
-				}
-				seen = logReport{}
+			if id, ok := p.seen.readJSON(line); ok {
+				p.reported(id)
 			}
 		}
 	}
-	return found
+}
+
+// reported ends an invocation.
+func (p *logParser) reported(id string) {
+	if id == p.requestID || p.requestID == "" {
+		r := p.seen
+		p.found = &r
+	}
+	p.seen = logReport{}
 }
 
 // fields returns the "Name: value" pairs of a line, which tabs separate.
@@ -125,6 +140,7 @@ type logLine struct {
 
 	Endpoint      float64 `json:"endpoint_ms"`
 	EndpointScore float64 `json:"endpoint_score_ms"`
+	Requests      float64 `json:"endpoint_requests"`
 }
 
 // readJSON reads a line in JSON format; ok reports whether it was a report, of
@@ -150,6 +166,7 @@ func (r *logReport) readJSON(line []byte) (id string, ok bool) {
 	default:
 		if l.Endpoint > 0 {
 			r.remote, r.score = milliseconds(l.Endpoint), milliseconds(l.EndpointScore)
+			r.requests = int(min(max(l.Requests, 0), math.MaxInt32))
 		}
 	}
 	return "", false

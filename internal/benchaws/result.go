@@ -85,41 +85,20 @@ func (r *Result) Costs() []Cost {
 	return all
 }
 
-// figure is a row of the table of a benchmark.
-type figure struct {
-	unit, title string
-	scale       float64
-}
+const ms = 1e6
 
-const ms, mb = 1e6, 1 << 20
-
-var figures = map[string][]figure{
-	measure.Cold: {
-		{measure.Init, "Init Duration", ms}, {measure.Invoke, "first Duration", ms}, {measure.First, "Init + Duration", ms},
-		{measure.Billed, "billed", ms}, {measure.Client, "seen by the client", ms}, {measure.Peak, "max memory, MB", mb},
-	},
-	measure.Warm: {
-		{measure.Time, "Duration", ms}, {measure.Remote, "in it: endpoint", ms}, {measure.Score, "in it: scoring there", ms},
-		{measure.Billed, "billed", ms}, {measure.Client, "seen by the client", ms}, {measure.Peak, "max memory, MB", mb},
-	},
-}
-
-// WriteTable writes the figures for people: of cold starts both the first
-// Duration, which is what others publish as a cold start, and Init + Duration,
-// which is what a caller waits for.
+// WriteTable writes what a report of the run does not have: how the waiting for
+// an endpoint splits, what posts cost, and what was left out of the figures.
 func (r *Result) WriteTable(w io.Writer) error {
 	var errs []error
 	section := func(title string, rows [][]string) {
 		if len(rows) < 2 {
 			return
 		}
-		_, err := fmt.Fprintln(w, title)
+		_, err := fmt.Fprintln(w, "\n"+title)
 		errs = append(errs, err, report.WriteColumns(w, rows))
-		_, err = fmt.Fprintln(w)
-		errs = append(errs, err)
 	}
-	section("AWS, "+r.Run.Config["region"]+": cold starts, ms", r.rows(measure.Cold))
-	section("AWS, "+r.Run.Config["region"]+": warm invocations, ms", r.rows(measure.Warm))
+	section("Waiting for the endpoint in warm invocations, medians; network: waiting without scoring, with HTTP and queues", r.waiting())
 	if costs := r.Costs(); costs != nil {
 		rows := [][]string{{"", "memory", "posts per event", "dollars for a million posts"}}
 		for _, c := range costs {
@@ -129,7 +108,8 @@ func (r *Result) WriteTable(w io.Writer) error {
 			}
 			rows = append(rows, []string{name, fmt.Sprintf("%d MB", c.MemoryMB), report.Thousands(c.Records), fmt.Sprintf("%.5f", c.PerMillion)})
 		}
-		section(fmt.Sprintf("Lambda cost of warm invocations, list prices of %s (%s)", r.prices.Region, r.prices.Date), rows)
+		section(fmt.Sprintf("Lambda cost of warm invocations, list prices of %s (%s; %s)",
+			report.Printable(r.prices.Region), r.prices.Date, report.Printable(r.prices.Source)), rows)
 	}
 	if all := r.Discarded(); len(all) > 0 {
 		rows := [][]string{{"", "count"}}
@@ -138,50 +118,27 @@ func (r *Result) WriteTable(w io.Writer) error {
 		}
 		section("Left out of the figures", rows)
 	}
-	section("Failures", r.failureRows())
 	return errors.Join(errs...)
 }
 
-// rows are the figures of all benchmarks of a case.
-func (r *Result) rows(kind string) [][]string {
-	rows := [][]string{{"", "figure", "n", "p50", "95 % interval", "p90", "p99"}}
+// waiting has a row for each benchmark of a function that waited for an
+// endpoint. The medians are of what was recorded of each: they need not add up.
+func (r *Result) waiting() [][]string {
+	rows := [][]string{{"", "n", "waiting, ms", "scoring, ms", "network, ms"}}
 	for _, name := range r.Run.Names() {
-		label, _ := strings.CutPrefix(name, strings.ToUpper(kind[:1])+kind[1:]+"/variant=")
-		if label == name {
+		n := len(r.Run.Values(name, measure.Remote))
+		if n == 0 {
 			continue
 		}
-		for _, f := range figures[kind] {
-			s := measure.Summarize(r.Run.Values(name, f.unit))
-			if s.N == 0 {
-				continue
+		row := []string{strings.TrimPrefix(name, "Warm/variant="), report.Thousands(n)}
+		for _, unit := range []string{measure.Remote, measure.Score, measure.Net} {
+			cell := "-"
+			if xs := slices.Sorted(slices.Values(r.Run.Values(name, unit))); len(xs) > 0 {
+				cell = digits(measure.Quantile(xs, .5) / ms)
 			}
-			p99 := "-"
-			if !math.IsNaN(s.P99) {
-				p99 = digits(s.P99 / f.scale)
-			}
-			rows = append(rows, []string{
-				label, f.title, report.Thousands(s.N), digits(s.P50 / f.scale),
-				digits(s.Low/f.scale) + " to " + digits(s.High/f.scale), digits(s.P90 / f.scale), p99,
-			})
-			label = ""
+			row = append(row, cell)
 		}
-	}
-	return rows
-}
-
-// failureRows are the failures, alike ones together.
-func (r *Result) failureRows() [][]string {
-	rows := [][]string{{"", "count"}}
-	count := map[[2]string]int{}
-	var order [][2]string
-	for _, s := range r.Run.Failures() {
-		key := [2]string{s.Name(), s.Error}
-		if count[key]++; count[key] == 1 {
-			order = append(order, key)
-		}
-	}
-	for _, key := range order {
-		rows = append(rows, []string{key[0] + ": " + report.Printable(key[1]), report.Thousands(count[key])})
+		rows = append(rows, row)
 	}
 	return rows
 }

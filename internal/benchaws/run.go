@@ -23,6 +23,7 @@ import (
 
 	"coldstream/internal/cost"
 	"coldstream/internal/measure"
+	"coldstream/internal/runtimeapi"
 )
 
 // Options say what Run measures.
@@ -75,6 +76,11 @@ func (o *Options) check() error {
 	case o.WarmOnly && o.Warm == 0:
 		return errors.New("nothing to measure: no cold and no warm invocations")
 	}
+	for _, records := range slices.Sorted(maps.Keys(o.Events)) {
+		if n := len(o.Events[records]); n > runtimeapi.MaxPayload {
+			return fmt.Errorf("an event of %d records has %d bytes, and Lambda takes %d: measure smaller ones", records, n, runtimeapi.MaxPayload)
+		}
+	}
 	for _, m := range o.Memory {
 		if m < minMemory || m > maxMemory {
 			return fmt.Errorf("memory of %d MB: want %d to %d", m, minMemory, maxMemory)
@@ -93,8 +99,8 @@ func (o *Options) check() error {
 	return nil
 }
 
-// giveUp is the number of failed visits in a row after which a target is left
-// out.
+// giveUp is the number of failures in a row after which a benchmark is left out:
+// the cold starts of a target, or its events of one size, with one memory size.
 const giveUp = 3
 
 type runner struct {
@@ -108,13 +114,17 @@ type runner struct {
 	out    *measure.Writer
 	result *Result
 	done   int
+	gone   int // functions
 }
 
 // Run measures the targets. Nothing is changed before all of them are known to
-// be there and permitted. A target that fails is recorded with the end of its
-// log and, after three failures in a row, left out. When ctx ends, the result
-// has what was measured until then, and the error is ctx's cause; the error
-// names functions that could not be set back to what they were.
+// be there. A failure is recorded with the end of the function's log. After
+// three in a row cold starts, or events of one size, are left out for that
+// target; a size that times out is left out at once, and so is a target that is
+// gone or may not be used. The run ends when no target is left, or when the
+// credentials are refused. When ctx ends, the result has what was measured until
+// then, and the error is ctx's cause; the error names functions that could not
+// be set back to what they were.
 func (c *Client) Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.check(); err != nil {
 		return nil, err

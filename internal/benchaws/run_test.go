@@ -119,6 +119,9 @@ func TestColdAndWarmStartsAreMeasured(t *testing.T) {
 	if got := r.Discarded(); !reflect.DeepEqual(got, []Discard{{"published", reasonSettling, 2}}) {
 		t.Errorf("left out: %v", got)
 	}
+	if v, z := r.Run.Variant("published"), r.Run.Variant("zip"); v.UploadBytes != 0 || v.UploadNote != "size of the image not known to Lambda" || z.UploadBytes != 4_600_000 || z.UploadNote != "" {
+		t.Errorf("sizes %+v, %+v", v, z)
+	}
 	if v := r.Run.Variant("published"); v.Kind != "container" || v.Arch != "amd64" || v.Versions["package"] != "Image" || v.Versions["log format"] != "JSON" {
 		t.Errorf("%+v", v)
 	}
@@ -136,6 +139,7 @@ func TestSettlingStartsAreKeptOnDemand(t *testing.T) {
 	image.pack = "Image"
 	_, c := newFake(t, image)
 	o := options("published")
+	o.Targets[0].UploadBytes = 2_900_000_000
 	o.Settle, o.KeepSettling, o.Warm = 2, true, 0
 	r, err := c.Run(t.Context(), o)
 	if err != nil {
@@ -144,6 +148,9 @@ func TestSettlingStartsAreKeptOnDemand(t *testing.T) {
 	want := []string{"Cold/variant=published/settling=1", "Cold/variant=published/settling=2", "Cold/variant=published"}
 	if got := r.Run.Names(); !reflect.DeepEqual(got, want) || len(r.Discarded()) != 0 {
 		t.Errorf("got %v, %v", got, r.Discarded())
+	}
+	if v := r.Run.Variant("published"); v.UploadBytes != 2_900_000_000 || v.UploadNote != "" {
+		t.Errorf("%+v", v)
 	}
 }
 
@@ -338,15 +345,17 @@ func TestTargetsTakeTurnsAtOnce(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	_, c := newFake(t)
+	f, c := newFake(t)
 	for want, change := range map[string]func(*Options){
-		"no targets":              func(o *Options) { o.Targets = nil },
-		"no events":               func(o *Options) { o.Events = nil },
-		"0 rounds":                func(o *Options) { o.Rounds = 0 },
-		"-1 warm":                 func(o *Options) { o.Warm = -1 },
-		"-1 settling":             func(o *Options) { o.Settle = -1 },
-		"memory of 64 MB":         func(o *Options) { o.Memory = []int{512, 64} },
-		"two targets are called":  func(o *Options) { o.Targets = append(o.Targets, o.Targets[0]) },
+		"no targets":             func(o *Options) { o.Targets = nil },
+		"no events":              func(o *Options) { o.Events = nil },
+		"0 rounds":               func(o *Options) { o.Rounds = 0 },
+		"-1 warm":                func(o *Options) { o.Warm = -1 },
+		"-1 settling":            func(o *Options) { o.Settle = -1 },
+		"memory of 64 MB":        func(o *Options) { o.Memory = []int{512, 64} },
+		"two targets are called": func(o *Options) { o.Targets = append(o.Targets, o.Targets[0]) },
+		"an event of 7 records has 6291557 bytes, and Lambda takes 6291556": func(o *Options) { o.Events[7] = make([]byte, 6<<20+101) },
+		"upload_bytes is -1":      func(o *Options) { o.Targets[0].UploadBytes = -1 },
 		"changes the functions":   func(o *Options) { o.WarmOnly, o.Memory = true, []int{128} },
 		"nothing to measure":      func(o *Options) { o.WarmOnly, o.Warm = true, 0 },
 		`kind "x" is none of zip`: func(o *Options) { o.Targets[0].Kind = "x" },
@@ -357,5 +366,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		if _, err := c.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+	if len(f.calls) != 0 {
+		t.Errorf("called %v", f.calls)
 	}
 }

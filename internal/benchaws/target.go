@@ -36,6 +36,9 @@ type Target struct {
 	// Copy marks a function that exists for measurements only: its configuration
 	// may be changed while it is measured.
 	Copy bool
+	// UploadBytes is the size of what is uploaded, 0 = as Lambda says: of an image
+	// it does not say any.
+	UploadBytes int64
 }
 
 // nameForm keeps names usable as part of a benchmark's name.
@@ -54,6 +57,8 @@ func (t *Target) check() error {
 		return fmt.Errorf("target %s: kind %q is none of %s", t.Name, t.Kind, strings.Join(kinds, ", "))
 	case t.Arch != "" && t.Arch != "arm64" && t.Arch != "amd64":
 		return fmt.Errorf("target %s: arch %q is neither arm64 nor amd64", t.Name, t.Arch)
+	case t.UploadBytes < 0:
+		return fmt.Errorf("target %s: upload_bytes is %d, want the size of what is uploaded", t.Name, t.UploadBytes)
 	}
 	return nil
 }
@@ -102,6 +107,7 @@ type declared struct {
 	Arch         string `json:"arch"`
 	Copy         bool   `json:"copy"`
 	ServerURL    string `json:"server_url"`
+	UploadBytes  int64  `json:"upload_bytes"`
 }
 
 // ReadTargets reads targets from what `terraform output -json` prints, where
@@ -131,7 +137,7 @@ func ReadTargets(b []byte) ([]Target, error) {
 	var targets []Target
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		d := all[name]
-		t := Target{Name: name, Kind: d.Kind, Arch: goArch(d.Arch), Copy: d.Copy}
+		t := Target{Name: name, Kind: d.Kind, Arch: goArch(d.Arch), Copy: d.Copy, UploadBytes: d.UploadBytes}
 		if t.Kind == "" && d.ServerURL != "" {
 			t.Kind = "ec2"
 		}

@@ -42,9 +42,9 @@ func TestTargetsAreParsed(t *testing.T) {
 
 func TestTargetsAreReadFromTerraform(t *testing.T) {
 	const value = `{"zip":{"function_name":"sentiment-bench","kind":"zip","arch":"arm64","copy":true},
-		"thin":{"arn":"arn:aws:lambda:us-east-1:1:function:thin:live","arch":"x86_64","server_url":"http://10.0.0.5:8000"}}`
+		"thin":{"arn":"arn:aws:lambda:us-east-1:1:function:thin:live","arch":"x86_64","server_url":"http://10.0.0.5:8000","upload_bytes":3000000000}}`
 	want := []Target{
-		{Name: "thin", Function: "arn:aws:lambda:us-east-1:1:function:thin", Qualifier: "live", Kind: "ec2", Arch: "amd64"},
+		{Name: "thin", Function: "arn:aws:lambda:us-east-1:1:function:thin", Qualifier: "live", Kind: "ec2", Arch: "amd64", UploadBytes: 3e9},
 		{Name: "zip", Function: "sentiment-bench", Kind: "zip", Arch: "arm64", Copy: true},
 	}
 	for _, text := range []string{value, `{"bucket":{"value":"b","type":"string","sensitive":false},"bench_targets":{"sensitive":false,"type":["map","x"],"value":` + value + `}}`} {
