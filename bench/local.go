@@ -82,8 +82,8 @@ function of 512 MB has; both take root and are left out without it.`,
 	return cmd
 }
 
-// mostPosts are more posts than an event can have.
-const mostPosts = 100_000
+// maxBatch is more posts than an event can have.
+const maxBatch = 100_000
 
 // quickly lowers what the user has not set.
 func (f *localFlags) quickly(changed func(string) bool) {
@@ -119,7 +119,7 @@ func (f *localFlags) check() error {
 	if f.goFormat != "" && filepath.Clean(f.goFormat) == filepath.Clean(f.output) {
 		return cli.Usagef("-o and --go both name %s", f.output)
 	}
-	if e := benchlocal.NewEvent(min(f.batch, mostPosts)); f.batch > mostPosts || len(e.Payload) > runtimeapi.MaxPayload {
+	if e := benchlocal.NewEvent(min(f.batch, maxBatch)); f.batch > maxBatch || len(e.Payload) > runtimeapi.MaxPayload {
 		return cli.Usagef("--batch is %d; an event of more than %d bytes is not passed on", f.batch, runtimeapi.MaxPayload)
 	}
 	known := append(slices.Clone(benchlocal.Zips), benchlocal.Rivals...)

@@ -39,11 +39,12 @@ sizes, and what the stream would cost with the measured times. --html writes all
 of it with charts as one file that loads nothing, --png the main chart.
 
 Of several results each is shown and compared with the first one of its platform:
-ratios of medians, ~ where chance may be the cause (Mann-Whitney U-test).
+ratios of medians, ~ where chance may be the cause (Mann-Whitney U-test over the
+medians of rounds, since events of one process are alike).
 
 The cost model takes the run on AWS if there is one, else the first. The times
-come from the results, the stream and the prices from the flags; --no-cost leaves
-it out.`,
+come from the results, those on one processor if there are any; the stream and the
+prices from the flags; --no-cost leaves it out.`,
 		Example: `  bench report out/bench/local.jsonl
   bench report out/bench/local.jsonl --html report.html --png report.png --posts-per-second 5,50 --burst 4
   bench report before.jsonl after.jsonl --no-cost

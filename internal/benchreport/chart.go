@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"coldstream/internal/measure"
 )
 
 // Sizes of charts in pixels.
@@ -34,7 +32,7 @@ type strip struct {
 	name   string
 	paint  paint
 	values []float64
-	sum    measure.Summary
+	sum    summary
 }
 
 // frame begins a chart: its title and the room for names and figures.
@@ -129,7 +127,7 @@ func distribution(f *fonts, title string, rows []strip, width float64) *scene {
 		y := fr.height + float64(i)*fr.rowHeight
 		fr.row(y, r.name, figures[i])
 		at := y + fr.middle
-		if r.sum.N >= leastForInterval {
+		if len(r.sum.rounds) >= leastForInterval {
 			fr.rect(a.at(r.sum.Low), at-10, max(a.at(r.sum.High)-a.at(r.sum.Low), 1), 20, r.paint, .3)
 		}
 		fr.dots(2.2, r.paint, .6, swarm(thin(r.values), a, at))

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/rivo/uniseg"
+
 	"coldstream/internal/measure"
 )
 
@@ -45,7 +47,7 @@ func (r *Report) charts(d *dataset) (all []figureSet) {
 		}))
 	}
 	if rows := d.peaks(); len(rows) > 0 {
-		all = append(all, chart("Median of the largest resident set after the first answer.", func(width float64) *scene {
+		all = append(all, chart("Median of the largest resident set after the first answer; of an endpoint at the end of the run.", func(width float64) *scene {
 			return bars(r.fonts, "Peak memory", rows, nil, width, sizes)
 		}))
 	}
@@ -66,10 +68,26 @@ func (d *dataset) coldTitle() string {
 
 // strips returns the rows of a chart of distributions.
 func (d *dataset) strips(g group, unit string) (rows []strip) {
-	for _, v := range d.with(g, unit) {
-		rows = append(rows, strip{label(v), paintOf(d.variant(v).Kind), d.values[cell{g, v, unit}], d.summary(g, v, unit)})
+	names := d.with(g, unit)
+	for _, v := range names {
+		rows = append(rows, strip{d.named(v, names), paintOf(d.variant(v).Kind), d.values[cell{g, v, unit}], d.summary(g, v, unit)})
 	}
 	return rows
+}
+
+// named is a variant's name in a chart, with its model where those in the chart
+// score with different ones.
+func (d *dataset) named(variant string, among []string) string {
+	model, differ := d.variant(variant).Model, false
+	for _, v := range among {
+		m := d.variant(v).Model
+		differ = differ || m != "" && m != model
+	}
+	if model == "" || !differ {
+		return label(variant)
+	}
+	model = clip(printable(model), labelWidth/2)
+	return clip(printable(variant), labelWidth-uniseg.StringWidth(model)) + " (" + model + ")"
 }
 
 var coldLegend = legend{{zipColor, "init"}, {extraColor, "first invocation"}}
@@ -77,12 +95,13 @@ var coldLegend = legend{{zipColor, "init"}, {extraColor, "first invocation"}}
 // coldParts returns the bars of cold starts in two parts.
 func (d *dataset) coldParts() (rows []bar) {
 	g := d.cold()
-	for _, v := range d.with(g, measure.Init) {
+	names := d.with(g, measure.Init)
+	for _, v := range names {
 		init, invoke := d.summary(g, v, measure.Init).P50, d.summary(g, v, measure.Invoke).P50
 		if math.IsNaN(invoke) {
 			continue
 		}
-		rows = append(rows, bar{label(v), human(init, times) + " + " + human(invoke, times), []part{{init, zipColor}, {invoke, extraColor}}})
+		rows = append(rows, bar{d.named(v, names), human(init, times) + " + " + human(invoke, times), []part{{init, zipColor}, {invoke, extraColor}}})
 	}
 	return rows
 }
@@ -90,16 +109,20 @@ func (d *dataset) coldParts() (rows []bar) {
 func (d *dataset) uploads() (rows []bar) {
 	for _, name := range d.variants {
 		if v := d.variant(name); v.UploadBytes > 0 {
-			rows = append(rows, bar{label(name), bytesOf(v.UploadBytes), []part{{float64(v.UploadBytes), paintOf(v.Kind)}}})
+			rows = append(rows, bar{d.named(name, d.variants), bytesOf(v.UploadBytes), []part{{float64(v.UploadBytes), paintOf(v.Kind)}}})
 		}
 	}
 	return rows
 }
 
 func (d *dataset) peaks() (rows []bar) {
-	for _, v := range d.with(d.cold(), measure.Peak) {
-		x := d.summary(d.cold(), v, measure.Peak).P50
-		rows = append(rows, bar{label(v), human(x, sizes), []part{{x, paintOf(d.variant(v).Kind)}}})
+	names := d.with(d.cold(), measure.Peak)
+	for _, v := range names {
+		x, paint := d.summary(d.cold(), v, measure.Peak).P50, paintOf(d.variant(v).Kind)
+		rows = append(rows, bar{d.named(v, names), human(x, sizes), []part{{x, paint}}})
+		if s := d.endpoint(v); s.N > 0 {
+			rows = append(rows, bar{label(v) + ": endpoint", human(s.P50, sizes), []part{{s.P50, paint}}})
+		}
 	}
 	return rows
 }

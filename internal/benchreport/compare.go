@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"coldstream/internal/measure"
 )
@@ -34,31 +35,46 @@ func compareRuns(runs []*dataset) (all []comparison) {
 // compare compares every figure that two runs have.
 func compare(a, b *dataset) comparison {
 	c := comparison{Title: a.name + " and " + b.name,
-		Note: "medians; the ratio is of the second run by the first, ~ where chance may be the cause (Mann-Whitney U-test, p of 0.05 and more). Of 100 figures that did not change some 5 show a ratio all the same."}
+		Note: "medians with their 95 % intervals; the ratio is of the second run by the first, ~ where chance may be the cause (Mann-Whitney U-test, p of 0.05 and more). p, n and intervals count a round as one, by its median, as the events of one process are alike. Of 100 figures that did not change some 5 show a ratio all the same."}
+	for _, d := range []*dataset{a, b} {
+		if d.roundless() {
+			c.Note += fmt.Sprintf(" %s names no rounds: each of its events counts as one, which makes p too small.", d.name)
+		}
+	}
 	for _, k := range []string{"cpu", "goarch", "gomaxprocs", "memory", "region"} {
 		if x, y := a.run.Config[k], b.run.Config[k]; x != y {
 			c.Note += fmt.Sprintf(" Not the same %s: %s and %s.", k, orNone(x), orNone(y))
 		}
 	}
+	var left []string
 	for _, g := range a.groups {
-		t := table{Title: g.title(), Head: []string{"variant and figure", "first", "second", "ratio", "p", "n"}}
+		t := table{Title: g.title(), Head: []string{"variant and figure", "first", "second", "ratio", "p", "n", "first, 95 %", "second, 95 %"}}
 		for _, v := range a.with(g, a.units(g)...) {
+			if why := unlike(a, b, v, memoryOf(g.Settings) == 0); why != "" {
+				if !slices.Contains(left, why) && len(b.samples[line{g, v}]) > 0 {
+					left = append(left, why)
+				}
+				continue
+			}
 			for _, unit := range a.units(g) {
-				xs, ys := a.values[cell{g, v, unit}], b.values[cell{g, v, unit}]
-				if len(xs) == 0 || len(ys) == 0 {
+				s, u, in := a.summary(g, v, unit), b.summary(g, v, unit), scalesOf(unit)
+				if s.N == 0 || u.N == 0 {
 					continue
 				}
-				s, u, in := a.summary(g, v, unit), b.summary(g, v, unit), scalesOf(unit)
-				ratio, p := difference(xs, ys)
-				t.Rows = append(t.Rows, []string{label(v) + ": " + figureTitle(unit), human(s.P50, in), human(u.P50, in), ratio, p, strconv.Itoa(s.N) + "+" + strconv.Itoa(u.N)})
+				ratio, p := difference(s, u)
+				t.Rows = append(t.Rows, []string{label(v) + ": " + figureTitle(unit), human(s.P50, in), human(u.P50, in), ratio, p,
+					strconv.Itoa(len(s.rounds)) + "+" + strconv.Itoa(len(u.rounds)), interval(s, in), interval(u, in)})
 			}
 		}
-		if len(t.Rows) > 0 {
+		if t.dropEmpty(); len(t.Rows) > 0 {
 			c.Tables = append(c.Tables, t)
 		}
 	}
 	t := table{Title: "Size", Head: []string{"variant and figure", "first", "second", "ratio"}}
 	for _, name := range a.variants {
+		if unlike(a, b, name, false) != "" {
+			continue
+		}
 		x, y := a.variant(name), b.variant(name)
 		for _, f := range []struct {
 			title string
@@ -75,13 +91,38 @@ func compare(a, b *dataset) comparison {
 	if len(c.Tables) == 0 {
 		c.Note = "nothing to compare: they have no figure in common"
 	}
+	if len(left) > 0 {
+		c.Note += " Not compared: " + strings.Join(left, "; ") + "."
+	}
 	return c
 }
 
-// difference writes the ratio of two sets of samples, ~ if it may be chance, and
+// unlike says why a variant is not the same thing in two runs, "" if it is as far
+// as is known; its memory size counts where the samples do not name their own.
+func unlike(a, b *dataset, name string, memory bool) string {
+	v, w := a.variant(name), b.variant(name)
+	x, y := map[string]string{"arch": a.knownArch(v), "model": v.Model}, map[string]string{"arch": b.knownArch(w), "model": w.Model}
+	if memory {
+		x["memory"], y["memory"] = v.Versions["memory"], w.Versions["memory"]
+	}
+	for _, k := range []string{"arch", "model", "memory"} {
+		if x[k] != "" && y[k] != "" && x[k] != y[k] {
+			return fmt.Sprintf("%s (%s %s and %s)", label(name), k, label(x[k]), label(y[k]))
+		}
+	}
+	return ""
+}
+
+// roundless reports whether a run does not tell its rounds, as the Go benchmark
+// format does not.
+func (d *dataset) roundless() bool {
+	return !slices.ContainsFunc(d.run.Samples, func(s measure.Sample) bool { return s.Round > 0 })
+}
+
+// difference writes the ratio of a figure's medians, ~ if it may be chance, and
 // its p-value.
-func difference(a, b []float64) (ratio, p string) {
-	d := measure.Compare(a, b)
+func difference(a, b summary) (ratio, p string) {
+	d := measure.Compare(a.rounds, b.rounds)
 	if math.IsNaN(d.P) {
 		return "~", missing
 	}
@@ -92,7 +133,7 @@ func difference(a, b []float64) (ratio, p string) {
 	if !d.Significant() {
 		return "~", p
 	}
-	return factor(d.Ratio), p
+	return factor(b.P50 / a.P50), p
 }
 
 // units returns the units of a group's samples, the usual ones first.

@@ -59,6 +59,7 @@ func estimate(d *dataset, in *Cost) (*costs, error) {
 		c.basis = append(c.basis, printable(in.PricesNote))
 	}
 	c.served, c.left = d.serve()
+	c.basis = append(c.basis, caveats(c.served)...)
 	for i := range c.served {
 		s := &c.served[i]
 		if s.option.Kind == cost.EC2 {
@@ -67,12 +68,12 @@ func estimate(d *dataset, in *Cost) (*costs, error) {
 		}
 		memories := s.memories(in.MemoryMB)
 		if len(memories) == 0 {
-			c.left = append(c.left, fmt.Sprintf("%s (needs %s, more than every memory size asked for)", s.option.Name, human(s.peak, sizes)))
+			c.left = append(c.left, fmt.Sprintf("%s (needs %s, more than every memory size asked for)", s.option.Name, human(s.fits[0].peak, sizes)))
 		}
 		for _, rate := range in.PostsPerSecond {
 			for _, mb := range memories {
-				o := s.option
-				o.Arch, o.MemoryMB = s.arches[0], mb
+				o := s.at(mb)
+				o.Arch = s.arches[0]
 				c.all = append(c.all, estimated{rate: rate, option: o})
 			}
 		}
@@ -262,11 +263,22 @@ const maxWarnings = 30
 // measured has what the model was fed with.
 func (c *costs) measured() table {
 	t := table{Title: "Times that the model starts from", Note: "an event of n records takes per event + n x per record, fitted through the medians of the warm events",
-		Head: []string{"option", "kind", "init", "first call more", "per event", "per record", "fit off by", "peak memory"}}
+		Head: []string{"option", "measured on", "kind", "init", "first call more", "per event", "per record", "of it waiting", "fit off by", "most memory"}}
 	for _, s := range c.served {
-		o := s.option
-		t.Rows = append(t.Rows, []string{o.Name, o.Kind, human(float64(o.Init), times), human(float64(o.FirstExtra), times), human(float64(o.PerEvent), times),
-			human(float64(o.PerRecord), times), percent(s.deviation), bytesOf(int64(s.peak))})
+		for _, f := range s.fits {
+			o, on, waiting := f.times, missing, missing
+			switch {
+			case f.cpus > 0:
+				on = count(f.cpus, "processor")
+			case f.memory > 0:
+				on = digits(f.memory) + " MB"
+			}
+			if s.option.Kind == cost.EC2 && !f.blind {
+				waiting = human(float64(o.PerRecord), times)
+			}
+			t.Rows = append(t.Rows, []string{s.option.Name, on, s.option.Kind, human(float64(o.Init), times), human(float64(o.FirstExtra+o.FirstWait), times),
+				human(float64(o.PerEvent+o.EventWait), times), human(float64(o.PerRecord+o.OwnPerRecord), times), waiting, percent(f.deviation), bytesOf(int64(f.peak))})
+		}
 	}
 	t.dropEmpty()
 	return t

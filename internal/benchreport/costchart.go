@@ -28,13 +28,22 @@ func (c *costs) charts(f *fonts) (all []figureSet) {
 		in             []scale
 		figure         func(*estimated) float64
 	}{
-		{"Dollars a month by posts a second", "Both axes are logarithmic. What Firehose itself charges is in every line. Each option with the memory size and the architecture that cost least while it keeps up.",
+		{"Dollars a month by posts a second", axesNote + "What Firehose itself charges is in every line. Each option with the memory size and the architecture that cost least while it keeps up.",
 			[]scale{{1, dollar}}, func(e *estimated) float64 { return e.DollarsPerMonth }},
 		{"p99 of a call by posts a second", "What Firehose waits for 99 of 100 calls, cold ones included. Its limit is five minutes.",
 			times, func(e *estimated) float64 { return float64(e.P99) }},
 	} {
+		if rates := slices.Compact(slices.Sorted(slices.Values(c.in.PostsPerSecond))); len(rates) == 1 {
+			if rows := c.options(rates[0], chartOf.figure, chartOf.in); len(rows) > 0 {
+				title, _, _ := strings.Cut(chartOf.title, " by ")
+				all = append(all, chart(strings.TrimPrefix(chartOf.caption, axesNote), func(width float64) *scene {
+					return bars(f, title+" at "+rateTitle(rates[0]), rows, nil, width, chartOf.in)
+				}))
+			}
+			continue
+		}
 		curves := c.curves(chartOf.figure)
-		if len(curves) == 0 || len(c.in.PostsPerSecond) < 2 {
+		if len(curves) == 0 {
 			continue
 		}
 		all = append(all, chart(chartOf.caption, func(width float64) *scene {
@@ -44,11 +53,25 @@ func (c *costs) charts(f *fonts) (all []figureSet) {
 	return all
 }
 
+// axesNote begins the caption of a chart over the rate.
+const axesNote = "Both axes are logarithmic. "
+
+// options returns a figure at one rate, a bar for each option.
+func (c *costs) options(rate float64, figure func(*estimated) float64, in []scale) (rows []bar) {
+	for _, e := range c.best(rate) {
+		if y := figure(&e); y > 0 && !math.IsInf(y, 0) {
+			i := slices.IndexFunc(c.served, func(s served) bool { return s.option.Name == e.option.Name })
+			rows = append(rows, bar{c.served[i].title, human(y, in), []part{{y, paintOf(e.option.Kind)}}})
+		}
+	}
+	return rows
+}
+
 // curves returns a figure over the rates, one line for each variant.
 func (c *costs) curves(figure func(*estimated) float64) (all []curve) {
 	rates := slices.Sorted(slices.Values(c.in.PostsPerSecond))
 	for i, s := range c.served[:min(len(c.served), maxCurves)] {
-		line := curve{name: s.option.Name, paint: curvePaints[i%len(curvePaints)]}
+		line := curve{name: s.title, paint: curvePaints[i%len(curvePaints)]}
 		for _, rate := range slices.Compact(rates) {
 			for _, e := range c.best(rate) {
 				if y := figure(&e); e.option.Name == s.option.Name && y > 0 && !math.IsInf(y, 0) {

@@ -27,9 +27,27 @@ type dataset struct {
 	baseline string   // variant, "" if there are no first answers
 	variants []string // that have samples, by first answer, the fastest first
 	groups   []group  // cold before warm, the usual before other settings
+	settings string   // of the groups that stand for all
 	values   map[cell][]float64
-	cache    map[cell]measure.Summary
+	samples  map[line][]measure.Sample // without their settings
+	cache    map[cell]summary
+	starts   map[string]restarts // on AWS, by variant
 }
+
+// line is the samples of one variant in a group.
+type line struct {
+	group   group
+	variant string
+}
+
+// summary is a Summary whose interval is over rounds.
+type summary struct {
+	measure.Summary
+	rounds []float64 // medians
+}
+
+// restarts counts starts, and those whose init ran over Lambda's limit.
+type restarts struct{ twice, all int }
 
 // cell is where a figure of one variant is found.
 type cell struct {
@@ -40,7 +58,8 @@ type cell struct {
 
 // index sorts a run's samples.
 func index(in Input) (*dataset, error) {
-	d := &dataset{name: clip(printable(in.Name), 2*labelWidth), run: in.Run, values: map[cell][]float64{}, cache: map[cell]measure.Summary{}}
+	d := &dataset{name: clip(printable(in.Name), 2*labelWidth), run: in.Run,
+		values: map[cell][]float64{}, samples: map[line][]measure.Sample{}, cache: map[cell]summary{}, starts: map[string]restarts{}}
 	units := map[string]bool{}
 	shown := false
 	for i := range d.run.Samples {
@@ -58,6 +77,16 @@ func index(in Input) (*dataset, error) {
 		if len(s.Values) == 0 {
 			continue
 		}
+		l := line{g, s.Variant}
+		d.samples[l] = append(d.samples[l], measure.Sample{Variant: s.Variant, Case: s.Case, Records: g.Records, Round: s.Round, Values: s.Values})
+		if s.Case == measure.Cold {
+			n := d.starts[s.Variant]
+			n.all++
+			if s.Settings[initKey] == initTwice {
+				n.twice++
+			}
+			d.starts[s.Variant] = n
+		}
 		if !slices.Contains(d.groups, g) {
 			d.groups = append(d.groups, g)
 		}
@@ -69,6 +98,7 @@ func index(in Input) (*dataset, error) {
 		return nil, d.nothing(units)
 	}
 	slices.SortStableFunc(d.groups, compareGroups)
+	d.settings = d.chooseSettings()
 	first := func(v string) float64 {
 		if s := d.summary(d.cold(), v, measure.First); s.N > 0 {
 			return s.P50
@@ -103,10 +133,17 @@ func (d *dataset) nothing(units map[string]bool) error {
 	return fmt.Errorf("nothing was measured in %s: it has no samples", d.name)
 }
 
+// An init that ran over Lambda's limit and began again is marked as a setting,
+// but is one of the starts like the others: the slowest of them.
+const initKey, initTwice = "init", "twice"
+
 // settings names what differs from the usual, "" if nothing does.
 func settings(m map[string]string) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if k == initKey && m[k] == initTwice {
+			continue
+		}
 		parts = append(parts, k+"="+m[k])
 	}
 	return strings.Join(parts, " ")
@@ -118,18 +155,93 @@ func compareGroups(a, b group) int {
 	kind := func(g group) int {
 		return slices.Index([]string{measure.Cold, measure.Warm, measure.Server}, g.Case) & math.MaxInt16 // others last
 	}
-	return cmp.Or(usual(a)-usual(b), kind(a)-kind(b), cmp.Compare(a.Settings, b.Settings), a.Records-b.Records)
+	return cmp.Or(usual(a)-usual(b), kind(a)-kind(b), compareSettings(a.Settings, b.Settings), a.Records-b.Records)
+}
+
+// compareSettings orders settings by name and value, numbers by their size.
+func compareSettings(a, b string) int {
+	return slices.CompareFunc(strings.Fields(a), strings.Fields(b), func(a, b string) int {
+		keyA, a, _ := strings.Cut(a, "=")
+		keyB, b, _ := strings.Cut(b, "=")
+		x, errA := strconv.ParseFloat(a, 64)
+		y, errB := strconv.ParseFloat(b, 64)
+		if errA == nil && errB == nil {
+			return cmp.Or(cmp.Compare(keyA, keyB), cmp.Compare(x, y), cmp.Compare(a, b))
+		}
+		return cmp.Or(cmp.Compare(keyA, keyB), cmp.Compare(a, b))
+	})
+}
+
+// chooseSettings returns the settings that stand for all: the usual ones, else
+// those that most variants were measured under, then those of the largest
+// memory.
+func (d *dataset) chooseSettings() string {
+	measured := map[line]bool{} // Records aside
+	for l := range d.samples {
+		l.group.Records = 0
+		measured[l] = true
+	}
+	count := map[string]int{}
+	for l := range measured {
+		if l.group.Case == measure.Cold || l.group.Case == measure.Warm {
+			count[l.group.Settings]++
+		}
+	}
+	best, most := "", 0
+	for _, g := range d.groups { // memory sizes ascend
+		if g.Case != measure.Cold && g.Case != measure.Warm {
+			continue
+		}
+		if g.Settings == "" {
+			return ""
+		}
+		n := count[g.Settings]
+		if n > most || n == most && memoryOf(g.Settings) > memoryOf(best) {
+			best, most = g.Settings, n
+		}
+	}
+	return best
+}
+
+// memoryOf returns the memory in MB that settings name, 0 if they name none.
+func memoryOf(settings string) float64 {
+	for _, s := range strings.Fields(settings) {
+		if value, ok := strings.CutPrefix(s, "memory="); ok {
+			return megabytes(value)
+		}
+	}
+	return 0
+}
+
+// megabytes reads a memory size such as "512" or "512 MB", 0 if it is none.
+func megabytes(s string) float64 {
+	digits, _, _ := strings.Cut(s, " ")
+	if mb, err := strconv.ParseFloat(digits, 64); err == nil && mb > 0 && mb <= 1e9 {
+		return mb
+	}
+	return 0
 }
 
 // summary returns what is known of a figure; N is 0 if nothing is.
-func (d *dataset) summary(g group, variant, unit string) measure.Summary {
+func (d *dataset) summary(g group, variant, unit string) summary {
 	c := cell{g, variant, unit}
 	s, ok := d.cache[c]
 	if !ok {
-		s = measure.Summarize(d.values[c])
+		s.rounds = d.byRound(c)
+		s.Summary = measure.SummarizeRounds(d.values[c], s.rounds)
 		d.cache[c] = s
 	}
 	return s
+}
+
+// byRound returns the median of each round: the events of one process are alike,
+// so that rounds are what intervals and comparisons count.
+func (d *dataset) byRound(c cell) []float64 {
+	part := measure.Run{Samples: d.samples[line{c.group, c.variant}]}
+	if len(part.Samples) == 0 {
+		return nil
+	}
+	return part.ByRound(part.Samples[0].Name(), c.unit)
 }
 
 // with returns the variants that have a figure in a group.
@@ -143,23 +255,41 @@ func (d *dataset) with(g group, units ...string) []string {
 	return names
 }
 
-// cold is the group of the cold starts that stands for all: the usual one, else
-// the first.
+// cold is the group of the cold starts that stands for all: under the settings
+// chosen, else the first.
 func (d *dataset) cold() group {
+	first := group{}
 	for _, g := range d.groups {
-		if g.Case == measure.Cold {
+		if g.Case == measure.Cold && g.Settings == d.settings {
 			return g
 		}
+		if g.Case == measure.Cold && first.Case == "" {
+			first = g
+		}
 	}
-	return group{Case: measure.Cold}
+	first.Case = measure.Cold
+	return first
 }
 
 // warm returns the groups of the warm events that stand for all, the smallest
-// event first.
+// event first: under the settings chosen, else the first.
 func (d *dataset) warm() []group {
-	var all []group
+	if all := d.events(d.settings); len(all) > 0 {
+		return all
+	}
 	for _, g := range d.groups {
-		if g.Case == measure.Warm && (len(all) == 0 || g.Settings == all[0].Settings) {
+		if g.Case == measure.Warm {
+			return d.events(g.Settings)
+		}
+	}
+	return nil
+}
+
+// events returns the groups of the warm events under some settings, the smallest
+// event first.
+func (d *dataset) events(settings string) (all []group) {
+	for _, g := range d.groups {
+		if g.Case == measure.Warm && g.Settings == settings {
 			all = append(all, g)
 		}
 	}

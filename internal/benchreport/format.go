@@ -28,7 +28,7 @@ var (
 	titles = map[string]string{ // of the figures, as they are called everywhere
 		measure.First: "first answer", measure.Init: "init", measure.Invoke: "first invocation", measure.Time: "time",
 		measure.Peak: "peak memory", measure.Billed: "billed", measure.Client: "seen by the client", measure.Remote: "waiting for the endpoint",
-		measure.Score: "scoring in the endpoint", measure.Rate: "records/s", measure.ModelInit: "model resident after init", measure.ModelFirst: "model resident after the first answer",
+		measure.Score: "scoring in the endpoint", measure.Net: "network and queue", measure.Rate: "records/s", measure.ModelInit: "model resident after init", measure.ModelFirst: "model resident after the first answer",
 	}
 )
 
@@ -121,13 +121,13 @@ func digits(x float64) string {
 	return strconv.FormatFloat(x, 'g', 3, 64)
 }
 
-// leastForInterval is the number of samples below which even the least and the
+// leastForInterval is the number of rounds below which even the least and the
 // largest enclose the median with less than 95 % confidence: 1 - 2*0.5^n.
 const leastForInterval = 6
 
 // interval writes a confidence interval: "3.21 to 3.60 ms".
-func interval(s measure.Summary, in []scale) string {
-	if s.N < leastForInterval {
+func interval(s summary, in []scale) string {
+	if len(s.rounds) < leastForInterval {
 		return missing
 	}
 	low, high := human(s.Low, in), human(s.High, in)

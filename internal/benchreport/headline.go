@@ -27,17 +27,17 @@ func (r *Report) WriteHeadline(w io.Writer) error {
 	}
 	shown = shown[:min(len(shown), maxHeadline)]
 	cold, events := d.cold(), d.headlineEvents()
-	t := table{Head: []string{"variant", "upload", "init p50", "first answer p50", d.factorHead()}}
+	t := table{Head: []string{"variant", "model", "upload", "init p50", "first answer p50", d.factorHead()}}
 	for _, g := range events {
 		t.Head = append(t.Head, "warm, "+count(g.Records, "post"))
 	}
-	t.Head = append(t.Head, "peak memory")
+	t.Head = append(t.Head, "peak memory", endpointMemory)
 	for _, v := range shown {
-		row := []string{label(v), bytesOf(d.variant(v).UploadBytes), human(d.summary(cold, v, measure.Init).P50, times), human(d.summary(cold, v, measure.First).P50, times), factor(d.factor(v))}
+		row := []string{label(v), d.model(v), bytesOf(d.variant(v).UploadBytes), human(d.summary(cold, v, measure.Init).P50, times), human(d.summary(cold, v, measure.First).P50, times), factor(d.factor(v))}
 		for _, g := range events {
 			row = append(row, human(d.summary(g, v, measure.Time).P50, times))
 		}
-		t.Rows = append(t.Rows, append(row, human(d.summary(cold, v, measure.Peak).P50, sizes)))
+		t.Rows = append(t.Rows, append(row, human(d.summary(cold, v, measure.Peak).P50, sizes), human(d.endpoint(v).P50, sizes)))
 	}
 	t.dropEmpty()
 	var b strings.Builder

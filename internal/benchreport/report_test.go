@@ -229,7 +229,7 @@ func TestHumanUnits(t *testing.T) {
 		low, high float64
 		want      string
 	}{{3.21e6, 3.6e6, "3.21 to 3.60 ms"}, {970e3, 1.02e6, "970 µs to 1.02 ms"}} {
-		if got := interval(measure.Summary{N: 6, Low: c.low, High: c.high}, times); got != c.want {
+		if got := interval(summary{measure.Summary{N: 12, Low: c.low, High: c.high}, make([]float64, 6)}, times); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}

@@ -29,10 +29,14 @@ var notes = map[string][2]string{
 	measure.Client: {"", "wall time of the call where bench ran"},
 	measure.Remote: {"part of the event's time", "part of the event's time"},
 	measure.Score:  {"part of the waiting", "part of the waiting"},
+	measure.Net:    {"waiting without scoring", "waiting without scoring"},
 }
 
-// note explains a figure of the run.
-func (d *dataset) note(unit string) string {
+// note explains a figure of a group.
+func (d *dataset) note(g group, unit string) string {
+	if g.Case == measure.Server && unit == measure.Init {
+		return "from exec to the first healthy answer"
+	}
 	if d.run.Platform == measure.AWS {
 		return notes[unit][1]
 	}
@@ -46,7 +50,7 @@ func (d *dataset) tables() []table {
 		if !d.main(g) {
 			continue
 		}
-		for _, unit := range []string{measure.First, measure.Init, measure.Invoke, measure.Time, measure.Remote, measure.Score, measure.Billed, measure.Client} {
+		for _, unit := range []string{measure.First, measure.Init, measure.Invoke, measure.Time, measure.Remote, measure.Score, measure.Net, measure.Billed, measure.Client} {
 			if t, ok := d.figure(g, unit); ok {
 				all = append(all, t)
 			}
@@ -66,24 +70,45 @@ func (d *dataset) tables() []table {
 // overview has the medians that a reader wants first.
 func (d *dataset) overview() table {
 	cold, warm := d.cold(), d.warm()
-	t := table{Title: "Overview", Note: "medians of cold starts and of warm events by their number of records", Head: []string{"variant", "upload", "init", "first answer", d.factorHead()}}
+	t := table{Title: "Overview", Note: "medians of cold starts and of warm events by their number of records", Head: []string{"variant", "model", "upload", "init", "first answer", d.factorHead()}}
 	if cold.Settings != "" {
 		t.Note += "; cold: " + cold.condition()
+	}
+	if len(warm) > 0 && warm[0].Settings != "" {
+		t.Note += "; warm: " + warm[0].condition()
 	}
 	for _, g := range warm {
 		t.Head = append(t.Head, count(g.Records, "record"))
 	}
-	t.Head = append(t.Head, "memory")
+	t.Head = append(t.Head, "memory", endpointMemory)
 	for _, v := range d.variants {
-		row := []string{label(v), bytesOf(d.variant(v).UploadBytes), human(d.summary(cold, v, measure.Init).P50, times),
+		row := []string{label(v), d.model(v), bytesOf(d.variant(v).UploadBytes), human(d.summary(cold, v, measure.Init).P50, times),
 			human(d.summary(cold, v, measure.First).P50, times), factor(d.factor(v))}
 		for _, g := range warm {
 			row = append(row, human(d.summary(g, v, measure.Time).P50, times))
 		}
-		t.Rows = append(t.Rows, append(row, human(d.summary(cold, v, measure.Peak).P50, sizes)))
+		t.Rows = append(t.Rows, append(row, human(d.summary(cold, v, measure.Peak).P50, sizes), human(d.endpoint(v).P50, sizes)))
 	}
 	t.dropEmpty()
 	return t
+}
+
+// endpointMemory is the heading of what the process behind a thin function
+// needs: the function's own memory says nothing about it.
+const endpointMemory = "endpoint memory"
+
+// endpoint is the largest resident set of a variant's endpoint at the end of the
+// run; N is 0 if it has none.
+func (d *dataset) endpoint(variant string) summary {
+	return d.summary(group{Case: measure.Server}, variant, measure.Peak)
+}
+
+// model is what a variant scores with.
+func (d *dataset) model(variant string) string {
+	if m := label(d.variant(variant).Model); m != "" {
+		return m
+	}
+	return missing
 }
 
 // factorHead is the heading of the column of factors.
@@ -117,8 +142,9 @@ func (d *dataset) figure(g group, unit string) (table, bool) {
 	if len(variants) == 0 {
 		return table{}, false
 	}
-	t := table{Title: g.title() + ", " + figureTitle(unit), Note: d.note(unit),
+	t := table{Title: g.title() + ", " + figureTitle(unit), Note: d.note(g, unit),
 		Head: []string{"variant", "n", "min", "p50", "95 % interval", "p90", "p99"}}
+	byRound := false
 	factors, rate := unit == measure.First && g == d.cold(), unit == measure.Time && g.Records > 0
 	if factors {
 		t.Head = append(t.Head, d.factorHead())
@@ -128,6 +154,7 @@ func (d *dataset) figure(g group, unit string) (table, bool) {
 	}
 	for _, v := range variants {
 		s := d.summary(g, v, unit)
+		byRound = byRound || len(s.rounds) < s.N
 		row := []string{label(v), strconv.Itoa(s.N), human(s.Min, times), human(s.P50, times), interval(s, times), human(s.P90, times), human(s.P99, times)}
 		if factors {
 			row = append(row, factor(d.factor(v)))
@@ -136,6 +163,9 @@ func (d *dataset) figure(g group, unit string) (table, bool) {
 			row = append(row, human(d.rate(g, v), plain))
 		}
 		t.Rows = append(t.Rows, row)
+	}
+	if byRound {
+		t.Note = strings.TrimPrefix(t.Note+"; the interval counts rounds, not events", "; ")
 	}
 	t.dropEmpty()
 	return t, true
@@ -153,14 +183,14 @@ func (d *dataset) rate(g group, variant string) float64 {
 // footprint has sizes and memory.
 func (d *dataset) footprint() (table, bool) {
 	cold := d.cold()
-	t := table{Title: "Size and memory", Note: "upload as compressed, disk unpacked; memory is the largest resident set after the first answer",
-		Head: []string{"variant", "upload", "disk", "peak memory p50", "95 % interval", "model after init", "model after first answer"}}
+	t := table{Title: "Size and memory", Note: "upload as compressed, disk unpacked; memory is the largest resident set after the first answer, that of an endpoint at the end of the run",
+		Head: []string{"variant", "upload", "disk", "peak memory p50", "95 % interval", endpointMemory, "model after init", "model after first answer"}}
 	if d.run.Platform == measure.AWS {
 		t.Note = "upload as compressed, disk unpacked; memory is Max Memory Used"
 	}
 	for _, name := range d.variants {
 		v, s := d.variant(name), d.summary(cold, name, measure.Peak)
-		row := []string{label(name), bytesOf(v.UploadBytes), bytesOf(v.DiskBytes), human(s.P50, sizes), interval(s, sizes),
+		row := []string{label(name), bytesOf(v.UploadBytes), bytesOf(v.DiskBytes), human(s.P50, sizes), interval(s, sizes), human(d.endpoint(name).P50, sizes),
 			human(d.summary(cold, name, measure.ModelInit).P50, sizes), human(d.summary(cold, name, measure.ModelFirst).P50, sizes)}
 		if strings.Trim(strings.Join(row[1:], ""), missing) != "" {
 			t.Rows = append(t.Rows, row)
@@ -177,14 +207,21 @@ func (d *dataset) footprint() (table, bool) {
 // ones.
 func (d *dataset) condition(g group) (table, bool) {
 	unit, usual := measure.Time, group{Case: g.Case, Records: g.Records}
-	if g.Case == measure.Cold {
+	without := "without the setting"
+	switch main := d.warm(); {
+	case g.Case == measure.Cold:
 		unit, usual = measure.First, d.cold()
+	case g.Case == measure.Warm && len(main) > 0:
+		usual.Settings = main[0].Settings
+	}
+	if usual.Settings != "" {
+		without = "with " + usual.condition()
 	}
 	variants := d.with(g, unit, measure.Init, measure.Time)
 	if len(variants) == 0 {
 		return table{}, false
 	}
-	t := table{Title: g.title(), Note: "medians; vs usual: " + figureTitle(unit) + " by that without the setting",
+	t := table{Title: g.title(), Note: "medians; vs usual: " + figureTitle(unit) + " by that " + without,
 		Head: []string{"variant", "n", figureTitle(unit), "95 % interval", "p90", "vs usual", "init", "first invocation", "records/s"}}
 	for _, v := range variants {
 		s := d.summary(g, v, unit)

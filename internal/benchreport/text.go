@@ -206,5 +206,10 @@ func (d *dataset) facts() (all []entry) {
 	for _, n := range d.run.Notes {
 		add("note", n)
 	}
+	for _, v := range d.variants {
+		if n := d.starts[v]; n.twice > 0 {
+			add("note", fmt.Sprintf("%s: %d of %s ran over Lambda's 10 s of init and began again; they count like the others", label(v), n.twice, count(n.all, "start")))
+		}
+	}
 	return all
 }

@@ -50,7 +50,7 @@ func bill(l Load, o Option, p Prices, est Estimate, s *simulation) []Part {
 		"%s requests x %d bytes x %s/GB", num(requests), logBytes, price(p.LogsGB))
 
 	if o.Kind == Container && o.StorageGB > 0 {
-		add("ECR: image", o.StorageGB*p.ECRGBMonth, "%s GB x %s", num(o.StorageGB), price(p.ECRGBMonth))
+		add("ECR: image", o.StorageGB*p.ECRGBMonth, "%s GB of layers above the base image x %s", num(o.StorageGB), price(p.ECRGBMonth))
 	}
 	if o.Kind == EC2 {
 		parts = append(parts, instances(l, o, p, est)...)

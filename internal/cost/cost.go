@@ -70,8 +70,15 @@ type Option struct {
 	// the instance's: the function sends a post, waits and sends the next.
 	PerEvent, PerRecord time.Duration
 
-	// StorageGB is the image in the registry (Container) or the volume of each
-	// instance (EC2). The code of a zip function is stored free of charge.
+	// Of an EC2 option: what the function itself does for a record, on one whole
+	// vCPU, and how long it waits in each event, and in the first one more,
+	// beside PerRecord. No memory size makes waiting shorter.
+	OwnPerRecord         time.Duration
+	EventWait, FirstWait time.Duration
+
+	// StorageGB is the image in the registry (Container), as far as it lies above
+	// the base image, 0 if that is not known; or the volume of each instance
+	// (EC2). The code of a zip function is stored free of charge.
 	StorageGB float64
 
 	// Of an EC2 option: Instances of the type Instance, each of which predicts

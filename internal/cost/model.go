@@ -120,7 +120,7 @@ type simulation struct {
 // service is an option's times in seconds with its share of a vCPU.
 type service struct {
 	init, extra   float64 // of a cold environment; extra is part of the first invocation
-	event, record float64 // in the function
+	event, record float64 // in the function; waiting that is not for a record is in event
 	remote        float64 // a record at the endpoint
 	saturated     bool    // the endpoint never catches up
 }
@@ -136,7 +136,9 @@ func newService(l Load, o Option) service {
 		s.init = initLimit
 	}
 	if o.Kind == EC2 {
-		s.record, s.remote = 0, o.PerRecord.Seconds()
+		s.event += o.EventWait.Seconds()
+		s.extra += o.FirstWait.Seconds()
+		s.record, s.remote = o.OwnPerRecord.Seconds()/share, o.PerRecord.Seconds()
 		s.saturated = l.utilisation(o) >= 1
 	}
 	return s

@@ -183,6 +183,46 @@ func TestEC2Bill(t *testing.T) {
 	}
 }
 
+// TestWaitingIsNotScaled: a small function's own work takes longer, its waiting
+// does not.
+func TestWaitingIsNotScaled(t *testing.T) {
+	o := ec2Option()
+	o.MemoryMB, o.Init, o.PerEvent, o.PerRecord = 128, 0, 5*ms, 20*ms
+	o.OwnPerRecord, o.EventWait, o.FirstExtra, o.FirstWait = ms, 40*ms, 10*ms, 300*ms
+	s := newService(Load{PostsPerSecond: 1}, o)
+	share := 128. / 1769
+	for what, c := range map[string][2]float64{
+		"event": {s.event, .005/share + .04}, "record": {s.record, .001 / share}, "remote": {s.remote, .02}, "extra": {s.extra, .01/share + .3},
+	} {
+		if !near(c[0], c[1], 1e-12) {
+			t.Errorf("%s takes %v s, expected %v", what, c[0], c[1])
+		}
+	}
+	// Calls of one post, each of them cold: nothing but these times.
+	e := model(t, Load{PostsPerSecond: 1e-4, BufferInterval: time.Second}, o)
+	if want := s.event + s.record + s.remote + s.extra; !near(e.P50.Seconds(), want, .01) {
+		t.Errorf("p50 is %v, expected %v s", e.P50, want)
+	}
+}
+
+func TestImageStorage(t *testing.T) {
+	o := containerOption()
+	e := model(t, Load{PostsPerSecond: 1}, o)
+	for _, p := range e.Parts {
+		if p.Name == "ECR: image" && !strings.Contains(p.Formula, "GB of layers above the base image x $0.1") {
+			t.Errorf("formula of the image: %q", p.Formula)
+		}
+	}
+	const unknown = "image size not known: its storage is left out"
+	if e.part("ECR: image") == 0 || e.warned(unknown) {
+		t.Errorf("with a size: %+v", e)
+	}
+	o.StorageGB = 0
+	if e = model(t, Load{PostsPerSecond: 1}, o); e.part("ECR: image") != 0 || !e.warned(unknown) {
+		t.Errorf("without: %q", e.Warnings)
+	}
+}
+
 func TestSaturation(t *testing.T) {
 	o := ec2Option()
 	e := model(t, Load{PostsPerSecond: 100}, o)
@@ -291,6 +331,7 @@ func TestHostileInput(t *testing.T) {
 		{good, func(o *Option) { o.MemoryMB = 0 }, "memory in MB is 0, expected 128 to 10240"},
 		{good, func(o *Option) { o.Init = -1 }, "init is -1ns"},
 		{good, func(o *Option) { o.PerRecord = math.MaxInt64 }, "time per record"},
+		{good, func(o *Option) { o.EventWait = -1 }, "waiting per event is -1ns"},
 		{good, func(o *Option) { o.StorageGB = nan }, "storage in GB is NaN"},
 		{good, func(o *Option) { o.Instances = -2 }, "instances is -2"},
 		{good, func(o *Option) { o.Kind = EC2; o.Instance = "z9.huge" }, `no hour of instance type "z9.huge"`},

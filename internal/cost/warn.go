@@ -35,6 +35,9 @@ func warnings(l Load, o Option, p Prices, est Estimate, s *simulation, w window)
 	if o.Init.Seconds() > initLimit {
 		warn("init takes %s: Lambda ends it after 10 s and begins again within the first invocation", seconds(o.Init.Seconds()))
 	}
+	if o.Kind == Container && o.StorageGB == 0 {
+		warn("image size not known: its storage is left out")
+	}
 	if l.full()*l.answerBytes() > maxPayload {
 		warn("the answer to %s records of %s bytes would exceed Lambda's 6 MB: take a buffer of %s at most",
 			num(float64(l.full())), num(float64(l.PostBytes)), megabytes(float64(maxPayload/l.answerBytes()*l.PostBytes)))
