@@ -148,7 +148,8 @@ func (c Condition) processors() float64 {
 	return float64(runtime.NumCPU())
 }
 
-// invoke hands an event over and checks the answer.
+// invoke hands an event over and checks the answer. An error is the end of the
+// function.
 func (r *runner) invoke(ctx context.Context, f *runtimeapi.Function, s *state, e Event) (took time.Duration, err error) {
 	defer func() {
 		if err == nil {
@@ -157,6 +158,7 @@ func (r *runner) invoke(ctx context.Context, f *runtimeapi.Function, s *state, e
 		if s.server != nil {
 			err = errors.Join(err, s.server.ended())
 		}
+		_ = f.Close() // what it printed is all there when it has ended
 		if out := f.Output(); out != "" {
 			err = &failure{err, out}
 		}

@@ -169,7 +169,7 @@ func TestByRound(t *testing.T) {
 }
 
 func TestSummarizeManyEnds(t *testing.T) {
-	xs := make([]float64, 1_000_000)
+	xs := make([]float64, 100_000)
 	for i := range xs {
 		xs[i] = float64(i)
 	}
