@@ -55,7 +55,7 @@ func mark(t *testing.T) string { return fmt.Sprintf("%s-%d", t.Name(), os.Getpid
 
 func options(targets ...*Target) Options {
 	return Options{
-		Targets: targets, Conditions: []Condition{{Rounds: 4}}, SlowRounds: 2, Warm: 3, Batch: 20, Large: 5,
+		Targets: targets, Conditions: []Condition{{Rounds: 4}}, SlowRounds: 2, Warm: 3, Batch: 20, Large: 3,
 		Budget: time.Second, Longest: time.Minute, InitTimeout: time.Minute, Timeout: time.Minute, Command: "test",
 	}
 }
@@ -134,7 +134,7 @@ func TestFaultsDoNotSpoilOthers(t *testing.T) {
 			if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.HasPrefix(n, mode+" failed") }) {
 				t.Errorf("notes %q", r.Notes)
 			}
-			for name, n := range map[string]int{"Cold/variant=well": 4, "Warm/variant=well/records=1": 4 * o.Warm, "Warm/variant=well/records=20": 5} {
+			for name, n := range map[string]int{"Cold/variant=well": 4, "Warm/variant=well/records=1": 4 * o.Warm, "Warm/variant=well/records=20": 3} {
 				unit := measure.Time
 				if strings.HasPrefix(name, "Cold") {
 					unit = measure.First

@@ -68,9 +68,9 @@ func (r *runner) visit(ctx context.Context, s *state, c Condition, round int) bo
 	return true
 }
 
-// repeat measures a large event a few times, and a slow one as often as its
-// budget allows, but once in any case. The first one in a process is left out
-// where it takes little: buffers grow in it.
+// repeat measures a large event once in a process, in as many processes as its
+// budget allows, but once in any case. Where it takes little another one goes
+// before it, in which buffers grow.
 func (r *runner) repeat(ctx context.Context, f *runtimeapi.Function, s *state, c Condition, e Event, round int) error {
 	n := len(e.Texts)
 	b := s.budget(c, n)
@@ -88,21 +88,16 @@ func (r *runner) repeat(ctx context.Context, f *runtimeapi.Function, s *state, c
 		b.closed = true
 		return nil
 	}
-	for i := 0; i < 4 && b.samples < r.Large; i++ {
-		took, err := r.invoke(ctx, f, s, e)
-		if err != nil {
-			return err
-		}
-		s.perRecord = min(s.perRecord, took/time.Duration(n))
-		if i == 0 && took <= slowEvent {
-			continue
-		}
-		r.addWarm(f, s, c, n, round, took)
-		b.samples, b.spent, b.last = b.samples+1, b.spent+took, took
-		if took > slowEvent {
-			break
-		}
+	took, err := r.invoke(ctx, f, s, e)
+	if err == nil && took <= slowEvent {
+		took, err = r.invoke(ctx, f, s, e)
 	}
+	if err != nil {
+		return err
+	}
+	s.perRecord = min(s.perRecord, took/time.Duration(n))
+	r.addWarm(f, s, c, n, round, took)
+	b.samples, b.spent, b.last = b.samples+1, b.spent+took, took
 	return nil
 }
 

@@ -3,6 +3,7 @@ package benchreport
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,15 @@ func (t *table) dropEmpty() {
 	}
 }
 
+// callLimit is how long Firehose waits for a function, in nanoseconds.
+// https://docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+const callLimit = 300e9
+
+// nearLimit reports whether a call of the group comes near Firehose's limit.
+func (d *dataset) nearLimit(g group, unit string, variants []string) bool {
+	return unit == measure.Time && slices.ContainsFunc(variants, func(v string) bool { return d.summary(g, v, unit).P50 >= callLimit/10 })
+}
+
 // figure has the distribution of one figure for all variants of a group.
 func (d *dataset) figure(g group, unit string) (table, bool) {
 	variants := d.with(g, unit)
@@ -152,6 +162,11 @@ func (d *dataset) figure(g group, unit string) (table, bool) {
 	if rate {
 		t.Head = append(t.Head, "records/s")
 	}
+	limited := d.nearLimit(g, unit, variants)
+	if limited {
+		t.Head = append(t.Head, "of 5 min")
+		t.Note += "; Firehose gives a call up after 5 minutes"
+	}
 	for _, v := range variants {
 		s := d.summary(g, v, unit)
 		byRound = byRound || len(s.rounds) < s.N
@@ -161,6 +176,9 @@ func (d *dataset) figure(g group, unit string) (table, bool) {
 		}
 		if rate {
 			row = append(row, human(d.rate(g, v), plain))
+		}
+		if limited {
+			row = append(row, percent(s.P50/callLimit))
 		}
 		t.Rows = append(t.Rows, row)
 	}
