@@ -62,7 +62,7 @@ const (
 	needsMask
 )
 
-var operations = map[Op]operation{}
+var operations = make(map[Op]operation, 64) // with room: it is filled whenever a program starts
 
 func register(op Op, o operation) { operations[op] = o }
 

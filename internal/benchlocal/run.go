@@ -274,8 +274,8 @@ func (r *runner) endEndpoint(s *state) {
 		return
 	}
 	values := map[string]float64{measure.Init: float64(s.server.up), measure.Peak: float64(s.server.peak())}
-	if s.server.ended() != nil {
-		delete(values, measure.Peak) // it is not known any more
+	if values[measure.Peak] == 0 {
+		delete(values, measure.Peak) // the process is gone
 	}
 	s.server.close()
 	s.server = nil

@@ -124,12 +124,16 @@ func (s *server) close() {
 	<-s.exited
 }
 
+// endGrace is how long an end may take to show: a connection breaks before the
+// process has gone.
+const endGrace = 500 * time.Millisecond
+
 // ended says that the server is gone, with what it printed, or returns nil.
 func (s *server) ended() error {
 	select {
 	case <-s.exited:
 		return &failure{errors.New("the endpoint has ended"), s.output.String()}
-	default:
+	case <-time.After(endGrace):
 		return nil
 	}
 }

@@ -228,9 +228,16 @@ func TestInitErrorIsReported(t *testing.T) {
 
 func TestUnreachableAPIIsNamed(t *testing.T) {
 	for address, want := range map[string]string{
-		"127.0.0.1:1":  "127.0.0.1:1",
-		"not-a-number": "not-a-number",
-		"":             `""`,
+		"[::1]:9001":      "is not an IPv4 address and a port",
+		"127.0.0.1":       "is not an IPv4 address and a port",
+		"127.0.0.1:99999": "is not an IPv4 address and a port",
+		"127.0.0.01:80":   "is not an IPv4 address and a port",
+		"256.0.0.1:80":    "is not an IPv4 address and a port",
+		"1.2.3.4.5:80":    "is not an IPv4 address and a port",
+		"1.2.3:80":        "is not an IPv4 address and a port",
+		"":                "is not an IPv4 address and a port",
+		"127.0.0.1:1":     "127.0.0.1:1",
+		"not-a-number":    "not-a-number",
 	} {
 		err := Run(t.Context(), address, nil, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {

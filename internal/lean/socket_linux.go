@@ -3,8 +3,8 @@ package lean
 import (
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -14,17 +14,13 @@ import (
 // an address, and the function has nothing to do while it waits.
 type socket int
 
-// dial connects to address, an IP address and a port.
+// dial connects to address, an IPv4 address and a port.
 func dial(address string) (io.ReadWriteCloser, error) {
-	ap, err := netip.ParseAddrPort(strings.Replace(address, "localhost:", "127.0.0.1:", 1))
-	if err != nil {
-		return nil, fmt.Errorf("address %q is not an IP address and a port", address)
+	to, ok := parseAddress(strings.Replace(address, "localhost:", "127.0.0.1:", 1))
+	if !ok {
+		return nil, fmt.Errorf("address %q is not an IPv4 address and a port", address)
 	}
-	family, to := syscall.AF_INET6, syscall.Sockaddr(&syscall.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16()})
-	if ap.Addr().Is4() {
-		family, to = syscall.AF_INET, &syscall.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
-	}
-	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
@@ -41,8 +37,25 @@ func dial(address string) (io.ReadWriteCloser, error) {
 	return socket(fd), nil
 }
 
+// parseAddress reads "127.0.0.1:9001". Package net/netip would do it too, and
+// start a goroutine for its table of zones.
+func parseAddress(s string) (*syscall.SockaddrInet4, bool) {
+	var to syscall.SockaddrInet4
+	for i := range to.Addr {
+		part, rest, ok := strings.Cut(s, ".:"[i/3:i/3+1])
+		n, err := strconv.ParseUint(part, 10, 8)
+		if !ok || err != nil || strconv.Itoa(int(n)) != part {
+			return nil, false
+		}
+		to.Addr[i], s = byte(n), rest
+	}
+	port, err := strconv.ParseUint(s, 10, 16)
+	to.Port = int(port)
+	return &to, err == nil
+}
+
 // connect waits for a connection that a signal has interrupted by asking again.
-func connect(fd int, to syscall.Sockaddr) error {
+func connect(fd int, to *syscall.SockaddrInet4) error {
 	for {
 		err := syscall.Connect(fd, to)
 		switch err {
