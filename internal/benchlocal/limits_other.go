@@ -2,10 +2,7 @@
 
 package benchlocal
 
-import (
-	"errors"
-	"os/exec"
-)
+import "errors"
 
 var errLinux = errors.New("only Linux can do this")
 
@@ -16,6 +13,3 @@ func pin() (func(), error)             { return nil, errLinux }
 func newQuota(float64) (*quota, error) { return nil, errLinux }
 func (*quota) add(int) error           { return errLinux }
 func (*quota) close()                  {}
-
-func ownGroup(*exec.Cmd)      {}
-func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }

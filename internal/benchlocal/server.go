@@ -10,10 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"coldstream/internal/child"
 )
 
 // portMark stands for the port in an Endpoint's command.
@@ -24,7 +25,8 @@ type server struct {
 	url    string
 	up     time.Duration // from exec to the first answer with status 200
 	cmd    *exec.Cmd
-	output lastOutput
+	output *child.Tail
+	memory child.Memory
 	exited chan struct{}
 
 	group  sync.Mutex // guards reaped: no signal goes to a group that may be another's
@@ -37,7 +39,7 @@ func startServer(ctx context.Context, e *Endpoint, limit time.Duration) (*server
 	if err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://127.0.0.1:" + port, exited: make(chan struct{})}
+	s := &server{url: "http://127.0.0.1:" + port, output: child.NewTail(nil), exited: make(chan struct{})}
 	args := slices.Clone(e.Command[1:])
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], portMark, port)
@@ -48,8 +50,8 @@ func startServer(ctx context.Context, e *Endpoint, limit time.Duration) (*server
 	if e.PortEnv != "" {
 		s.cmd.Env = append(s.cmd.Env, e.PortEnv+"="+port)
 	}
-	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
-	ownGroup(s.cmd)
+	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	child.OwnGroup(s.cmd)
 	s.cmd.WaitDelay = time.Second
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
@@ -58,7 +60,7 @@ func startServer(ctx context.Context, e *Endpoint, limit time.Duration) (*server
 	go func() {
 		_ = s.cmd.Wait() // what it printed says why it ended
 		s.group.Lock()
-		killGroup(s.cmd) // its children
+		child.KillGroup(s.cmd) // its children
 		s.reaped = true
 		s.group.Unlock()
 		close(s.exited)
@@ -100,28 +102,17 @@ func (s *server) await(ctx context.Context, limit time.Duration) error {
 
 // peak returns the largest resident set so far in bytes, 0 where /proc does not
 // tell.
-func (s *server) peak() int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
-}
+func (s *server) peak() int64 { return s.memory.Peak(s.cmd.Process.Pid) }
 
 // close ends the server with its children and waits for its end.
 func (s *server) close() {
 	s.group.Lock()
 	if !s.reaped {
-		killGroup(s.cmd)
+		child.KillGroup(s.cmd)
 	}
 	s.group.Unlock()
 	<-s.exited
+	s.memory.Close()
 }
 
 // endGrace is how long an end may take to show: a connection breaks before the
@@ -146,25 +137,4 @@ func freePort() (string, error) {
 	}
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, errors.Join(err, l.Close())
-}
-
-// lastOutput keeps the end of what a process prints.
-type lastOutput struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-func (o *lastOutput) Write(p []byte) (int, error) {
-	const size = 4 << 10
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.b = append(o.b, p...)
-	o.b = append(o.b[:0], o.b[max(0, len(o.b)-size):]...)
-	return len(p), nil
-}
-
-func (o *lastOutput) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.ToValidUTF8(string(o.b), "\uFFFD")
 }

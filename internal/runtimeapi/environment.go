@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"coldstream/internal/child"
 )
 
 // environment is one process and the Runtime API it talks to. It has its own
@@ -22,7 +24,7 @@ type environment struct {
 	cmd      *exec.Cmd
 	listener net.Listener
 	server   *http.Server
-	output   *tail
+	output   *child.Tail
 	started  time.Time
 
 	ready  chan struct{}    // closed at the first next
@@ -39,7 +41,7 @@ type environment struct {
 	told     bool        // Init has been part of a report
 	sizeHint int         // size of the latest answer
 
-	memory memoryReader
+	memory child.Memory
 }
 
 // startEnvironment returns once the process has asked for its first event, or
@@ -50,7 +52,7 @@ func startEnvironment(ctx, life context.Context, o *Options) (*environment, erro
 	}
 	e := &environment{
 		options: o,
-		output:  newTail(o.Stderr),
+		output:  child.NewTail(o.Stderr),
 		ready:   make(chan struct{}),
 		next:    make(chan *invocation),
 		exited:  make(chan struct{}),
@@ -105,7 +107,7 @@ func (e *environment) exec(life context.Context) error {
 		if e.options.Prepare != nil {
 			e.options.Prepare(e.cmd)
 		}
-		ownGroup(e.cmd)
+		child.OwnGroup(e.cmd)
 		e.started = time.Now()
 		err = e.cmd.Start()
 		// A file written a moment ago is busy while a child forked meanwhile by
@@ -137,7 +139,7 @@ func (e *environment) wait(output *os.File, forget func() bool) {
 	}()
 	e.cmd.Wait() // the state it leaves says all
 	e.group.Lock()
-	killGroup(e.cmd)
+	child.KillGroup(e.cmd)
 	e.reaped = true
 	e.group.Unlock()
 	select {
@@ -147,7 +149,7 @@ func (e *environment) wait(output *os.File, forget func() bool) {
 		<-drained
 	}
 	output.Close()
-	e.memory.close()
+	e.memory.Close()
 	close(e.exited)
 	e.server.Close()
 	e.listener.Close() // when the server had not begun yet
@@ -158,7 +160,7 @@ func (e *environment) kill() {
 	e.group.Lock()
 	defer e.group.Unlock()
 	if !e.reaped {
-		killGroup(e.cmd)
+		child.KillGroup(e.cmd)
 	}
 }
 
@@ -296,7 +298,7 @@ func (e *environment) report(inv *invocation, end time.Time) Report {
 	return r
 }
 
-func (e *environment) peakMemory() int64 { return e.memory.peak(e.cmd.Process.Pid) }
+func (e *environment) peakMemory() int64 { return e.memory.Peak(e.cmd.Process.Pid) }
 
 // explainStart adds what to do about the usual reasons.
 func explainStart(err error) error {

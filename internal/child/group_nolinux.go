@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package runtimeapi
+package child
 
 import "syscall"
 

@@ -1,4 +1,4 @@
-package runtimeapi
+package child
 
 import (
 	"bytes"
@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// memoryReader reads the peak resident set of a process. It keeps the status
+// Memory reads the peak resident set of a process. It keeps the status
 // file open: reading it again costs one system call. (The rusage of an ended
 // process is no substitute: before exec it counts the memory of this process.)
-type memoryReader struct {
+type Memory struct {
 	mu     sync.Mutex
 	file   *os.File
 	closed bool
@@ -18,9 +18,9 @@ type memoryReader struct {
 	buf    [4096]byte
 }
 
-// peak returns bytes, as last seen when the process is gone, or 0 where /proc
+// Peak returns bytes, as last seen when the process is gone, or 0 where /proc
 // does not tell.
-func (m *memoryReader) peak(pid int) int64 {
+func (m *Memory) Peak(pid int) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -38,7 +38,8 @@ func (m *memoryReader) peak(pid int) int64 {
 	return m.last
 }
 
-func (m *memoryReader) close() {
+// Close lets go of the file; Peak goes on returning what it saw last.
+func (m *Memory) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true

@@ -1,4 +1,4 @@
-package runtimeapi
+package child
 
 import (
 	"io"
@@ -9,19 +9,21 @@ import (
 // tailSize is how much of a log X-Amz-Log-Result carries.
 const tailSize = 4 << 10
 
-// tail passes output on and keeps its end.
-type tail struct {
+// A Tail passes output on and keeps its end. It is safe for concurrent use.
+type Tail struct {
 	to io.Writer // nil: keep only
 
 	mu  sync.Mutex
 	buf []byte // at most 2*tailSize
 }
 
-func newTail(to io.Writer) *tail { return &tail{to: to} }
+// NewTail returns a Tail that passes everything on to the given writer; nil keeps
+// only the end.
+func NewTail(to io.Writer) *Tail { return &Tail{to: to} }
 
 // Write never fails: a function must not stall because its log cannot be
 // written.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
 	if t.to != nil {
 		t.to.Write(p)
 	}
@@ -35,20 +37,8 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 // String returns the last tailSize bytes, as valid UTF-8.
-func (t *tail) String() string {
+func (t *Tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return strings.ToValidUTF8(string(t.buf), "\uFFFD")
-}
-
-// lockedWriter lets several functions share one log.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }

@@ -1,4 +1,4 @@
-package runtimeapi
+package child
 
 import "syscall"
 
