@@ -5,14 +5,15 @@ import (
 	"fmt"
 )
 
-func init() {
-	register(OpActivation, operation{
+var activationOperations = []operation{
+	{
+		op:        OpActivation,
 		minInputs: 1, maxInputs: 1, fields: "activation axis",
 		build: newActivation,
-	})
+	},
 }
 
-// activation applies a function to every element, or softmax or one of lanes
+// activation applies a function to every element, or softmax or one of the lanes
 // along one axis.
 type activation struct {
 	function Activation
@@ -21,7 +22,7 @@ type activation struct {
 
 func newActivation(s *spec) (layer, error) {
 	l := &activation{function: s.Activation}
-	if l.function != Softmax && lanes[l.function] == nil {
+	if l.function != Softmax && laneFunction(l.function) == nil {
 		return l, s.elementwise("activation", l.function)
 	}
 	var err error
@@ -54,7 +55,7 @@ type activationRunner struct {
 
 func (l *activationRunner) run(out *value, in []*value, _ *value) {
 	y := out.makeFloats()
-	f := lanes[l.function]
+	f := laneFunction(l.function)
 	if l.function != Softmax && f == nil {
 		copy(y, in[0].f)
 		l.function.apply(y)

@@ -6,15 +6,17 @@ import (
 	"slices"
 )
 
-func init() {
-	register(OpAttention, operation{
+var attentionOperations = []operation{
+	{
+		op:        OpAttention,
 		minInputs: 3, maxInputs: 3, masks: true, maxParams: 2, fields: "score causal",
 		build: newAttention,
-	})
-	register(OpMultiHeadAttention, operation{
+	},
+	{
+		op:        OpMultiHeadAttention,
 		minInputs: 3, maxInputs: 3, masks: true, minParams: 4, maxParams: 8, fields: "units heads causal masked_scores",
 		build: newMultiHead,
-	})
+	},
 }
 
 // attention weighs the steps of a value by how their keys score with each

@@ -48,8 +48,8 @@ func (c *compiler) add(n *Node, later []Node) error {
 	if _, ok := c.index[n.Name]; ok {
 		return errors.New("an earlier node has the same name")
 	}
-	op, ok := operations[n.Op]
-	if !ok {
+	op := findOperation(n.Op)
+	if op == nil {
 		return errors.New("operation is not known")
 	}
 	if err := op.check(n); err != nil {
@@ -239,7 +239,7 @@ func (c *compiler) connect(g Graph) error {
 			return fmt.Errorf("node %q (Input) is not listed in the inputs of the graph", n.Name)
 		}
 		for _, in := range n.in {
-			want := operations[n.Op].in
+			want := findOperation(n.Op).in
 			if want == kindAny && in == n.in[0] {
 				want = n.kind
 			}

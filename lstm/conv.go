@@ -6,17 +6,19 @@ import (
 	"coldstream/lstm/internal/kernel"
 )
 
-func init() {
-	register(OpConv1D, operation{
+var convOperations = []operation{
+	{
+		op:        OpConv1D,
 		minInputs: 1, maxInputs: 1, minParams: 1, maxParams: 2,
 		fields: "units activation size stride dilation padding groups",
 		build:  newConv,
-	})
-	register(OpDepthwiseConv1D, operation{
+	},
+	{
+		op:        OpDepthwiseConv1D,
 		minInputs: 1, maxInputs: 1, minParams: 1, maxParams: 2,
 		fields: "activation size stride dilation padding",
 		build:  newDepthwise,
-	})
+	},
 }
 
 // conv computes, for the i-th window over the steps,

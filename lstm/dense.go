@@ -2,11 +2,12 @@ package lstm
 
 import "fmt"
 
-func init() {
-	register(OpDense, operation{
+var denseOperations = []operation{
+	{
+		op:        OpDense,
 		minInputs: 1, maxInputs: 1, minParams: 1, maxParams: 2, fields: "units activation",
 		build: newDense,
-	})
+	},
 }
 
 // dense computes f(b + x·W) along the last axis.

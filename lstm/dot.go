@@ -2,11 +2,12 @@ package lstm
 
 import "fmt"
 
-func init() {
-	register(OpDot, operation{
+var dotOperations = []operation{
+	{
+		op:        OpDot,
 		minInputs: 2, maxInputs: 2, fields: "axes",
 		build: newDot,
-	})
+	},
 }
 
 // dotProduct sums products along an axis of each of two inputs.

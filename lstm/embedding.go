@@ -2,11 +2,12 @@ package lstm
 
 import "fmt"
 
-func init() {
-	register(OpEmbedding, operation{
+var embeddingOperations = []operation{
+	{
+		op:        OpEmbedding,
 		minInputs: 1, maxInputs: 1, in: kindIDs, minParams: 1, maxParams: 1,
 		build: newEmbedding,
-	})
+	},
 }
 
 // embedding replaces each id by its row of the table.

@@ -1,10 +1,11 @@
 package lstm
 
-func init() {
-	register(OpFlatten, operation{
+var flattenOperations = []operation{
+	{
+		op:        OpFlatten,
 		minInputs: 1, maxInputs: 1,
 		build: func(*spec) (layer, error) { return flatten{}, nil },
-	})
+	},
 }
 
 // flatten makes one axis of all.

@@ -5,15 +5,17 @@ import (
 	"fmt"
 )
 
-func init() {
-	register(OpFoldSteps, operation{
+var foldOperations = []operation{
+	{
+		op:        OpFoldSteps,
 		minInputs: 1, maxInputs: 1, in: kindAny, out: kindAny,
 		build: func(*spec) (layer, error) { return foldSteps{}, nil },
-	})
-	register(OpUnfoldSteps, operation{
+	},
+	{
+		op:        OpUnfoldSteps,
 		minInputs: 2, maxInputs: 2, in: kindAny, out: kindAny,
 		build: func(*spec) (layer, error) { return unfoldSteps{}, nil },
-	})
+	},
 }
 
 // foldSteps makes a row of each step. Elements stay where they are: the rows

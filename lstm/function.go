@@ -169,7 +169,7 @@ func (f Activation) apply(x []float32) {
 			x[i] = relu(v)
 		}
 	default:
-		g := elementwise[f]
+		g := elementFunction(f)
 		if g == nil {
 			panic("lstm: activation " + string(f) + " has no elementwise form")
 		}
@@ -179,34 +179,62 @@ func (f Activation) apply(x []float32) {
 	}
 }
 
-// elementwise holds the activations that need no other element: all but
-// Softmax and lanes.
-var elementwise = map[Activation]func(float32) float32{
-	Linear:            func(x float32) float32 { return x },
-	Sigmoid:           sigmoid,
-	Tanh:              tanh,
-	HardSigmoidKeras2: hardSigmoidKeras2,
-	HardSigmoidKeras3: hardSigmoidKeras3,
-	ReLU:              relu,
-	Softplus:          softplus,
-	Softsign:          softsign,
-	ELU:               elu,
-	SELU:              selu,
-	Exponential:       exponential,
-	ReLU6:             relu6,
-	LeakyReLU:         leakyReLU,
-	SiLU:              silu,
-	HardSiLU:          hardSiLU,
-	GELU:              gelu,
-	Mish:              mish,
-	HardTanh:          hardTanh,
-	HardShrink:        hardShrink,
-	SoftShrink:        softShrink,
-	TanhShrink:        tanhShrink,
-	SquarePlus:        squarePlus,
-	SparsePlus:        sparsePlus,
-	SparseSigmoid:     sparseSigmoid,
-	LogSigmoid:        logSigmoid,
+// elementFunction returns the function of an activation that needs no other
+// element, nil for all others: Softmax and those that laneFunction has.
+func elementFunction(a Activation) func(float32) float32 {
+	switch a {
+	case Linear:
+		return func(x float32) float32 { return x }
+	case Sigmoid:
+		return sigmoid
+	case Tanh:
+		return tanh
+	case HardSigmoidKeras2:
+		return hardSigmoidKeras2
+	case HardSigmoidKeras3:
+		return hardSigmoidKeras3
+	case ReLU:
+		return relu
+	case Softplus:
+		return softplus
+	case Softsign:
+		return softsign
+	case ELU:
+		return elu
+	case SELU:
+		return selu
+	case Exponential:
+		return exponential
+	case ReLU6:
+		return relu6
+	case LeakyReLU:
+		return leakyReLU
+	case SiLU:
+		return silu
+	case HardSiLU:
+		return hardSiLU
+	case GELU:
+		return gelu
+	case Mish:
+		return mish
+	case HardTanh:
+		return hardTanh
+	case HardShrink:
+		return hardShrink
+	case SoftShrink:
+		return softShrink
+	case TanhShrink:
+		return tanhShrink
+	case SquarePlus:
+		return squarePlus
+	case SparsePlus:
+		return sparsePlus
+	case SparseSigmoid:
+		return sparseSigmoid
+	case LogSigmoid:
+		return logSigmoid
+	}
+	return nil
 }
 
 // softmax replaces the n elements x[0], x[stride], ... by

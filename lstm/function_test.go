@@ -2,9 +2,14 @@ package lstm
 
 import (
 	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -36,8 +41,55 @@ func checkFunction(t *testing.T, f Activation, function func(float32) float32, x
 	return math.Abs(got-want) / max(1, math.Abs(want))
 }
 
+// activations returns all constants of type Activation.
+func activations(t *testing.T) []Activation {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "graph.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []Activation
+	ast.Inspect(file, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if kind, ok := v.Type.(*ast.Ident); ok && kind.Name == "Activation" {
+			name, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, Activation(name))
+		}
+		return true
+	})
+	return all
+}
+
+func TestEveryActivationHasAFunction(t *testing.T) {
+	all := activations(t)
+	if len(all) < 20 || !slices.Contains(all, GLU) {
+		t.Fatalf("found only %q", all)
+	}
+	for _, f := range all {
+		ways := 0
+		for _, is := range []bool{f == Softmax, elementFunction(f) != nil, laneFunction(f) != nil} {
+			if is {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("activation %q is computed in %d ways, want one", f, ways)
+		}
+	}
+}
+
 func TestFunctionsAreAccurate(t *testing.T) {
-	for f, function := range elementwise {
+	for _, f := range activations(t) {
+		function := elementFunction(f)
+		if function == nil {
+			continue
+		}
 		t.Run("function="+string(f), func(t *testing.T) {
 			worst, at := 0.0, float32(0)
 			try := func(x float32) {
@@ -65,7 +117,7 @@ func TestFunctionsExhaustive(t *testing.T) {
 	}
 	for _, f := range bounded {
 		t.Run("function="+string(f), func(t *testing.T) {
-			function := elementwise[f]
+			function := elementFunction(f)
 			var mu sync.Mutex
 			var wg sync.WaitGroup
 			worst, at := 0.0, float32(0)

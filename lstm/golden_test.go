@@ -84,7 +84,7 @@ func keras2Activation(t *testing.T, name string) Activation {
 		return Linear
 	case name == "hard_sigmoid":
 		return HardSigmoidKeras2
-	case f == Softmax || elementwise[f] != nil:
+	case f == Softmax || elementFunction(f) != nil:
 		return f
 	}
 	t.Fatalf("activation %q", name)

@@ -1,12 +1,13 @@
 package lstm
 
-func init() {
-	register(OpInput, operation{
+var inputOperations = []operation{
+	{
+		op:     OpInput,
 		fields: "shape",
 		build: func(s *spec) (layer, error) {
 			return &input{dims: s.Shape}, nil
 		},
-	})
+	},
 }
 
 // input is a node whose elements the caller gives. The worker fills its value.

@@ -5,12 +5,19 @@ import (
 	"slices"
 )
 
-// lanes holds the activations that work on the elements along one axis, Softmax
-// apart. Each replaces the elements of x; sorted is as long and free to use.
-var lanes = map[Activation]func(x, sorted []float64){
-	LogSoftmax: logSoftmax,
-	Sparsemax:  sparsemax,
-	GLU:        glu,
+// laneFunction returns the function of an activation that works on the elements
+// along one axis, nil for all others, Softmax among them. It replaces the
+// elements of x; sorted is as long and free to use.
+func laneFunction(a Activation) func(x, sorted []float64) {
+	switch a {
+	case LogSoftmax:
+		return logSoftmax
+	case Sparsemax:
+		return sparsemax
+	case GLU:
+		return glu
+	}
+	return nil
 }
 
 // logSoftmax sets x_i to x_i - max - log(sum_j exp(x_j - max)).

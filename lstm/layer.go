@@ -45,8 +45,9 @@ const (
 func (k kind) String() string { return [...]string{"values", "token ids", "a mask", "anything"}[k] }
 
 // An operation says which fields a node of its Op may and must have, and
-// builds the layer. Each layer family's file registers its own.
+// builds the layer. Each layer family's file has a list of its own.
 type operation struct {
+	op                   Op
 	minInputs, maxInputs int    // maxInputs 0 = no limit
 	in, out              kind   // of every input and of the output
 	mask                 int    // noMask, mayMask or needsMask
@@ -62,9 +63,24 @@ const (
 	needsMask
 )
 
-var operations = make(map[Op]operation, 64) // with room: it is filled whenever a program starts
-
-func register(op Op, o operation) { operations[op] = o }
+// findOperation returns nil for an Op that is not known. The lists are constants
+// in all but name, and a search takes nothing: a map would have to be filled
+// whenever a function starts.
+func findOperation(op Op) *operation {
+	for _, family := range [...][]operation{
+		activationOperations, attentionOperations, convOperations, denseOperations, dotOperations,
+		embeddingOperations, flattenOperations, foldOperations, inputOperations, maskOperations,
+		mergeOperations, normOperations, poolOperations, recurrentOperations, reshapeOperations,
+		reverseOperations, simpleRNNOperations, slopeOperations, windowOperations,
+	} {
+		for i := range family {
+			if family[i].op == op {
+				return &family[i]
+			}
+		}
+	}
+	return nil
+}
 
 // A spec is what an operation builds its layer from: the node, the shapes of
 // its inputs without the batch axis (-1 = not known) and its weights.
@@ -136,8 +152,8 @@ func (s *spec) axis(rank int) (int, error) {
 
 // elementwise checks an activation that works on single elements.
 func (s *spec) elementwise(field string, f Activation) error {
-	if elementwise[f] == nil {
-		if f == Softmax || lanes[f] != nil {
+	if elementFunction(f) == nil {
+		if f == Softmax || laneFunction(f) != nil {
 			return fmt.Errorf("%s %s is not supported in this operation", field, f)
 		}
 		return fmt.Errorf("%s %q is not known", field, f)
@@ -210,7 +226,7 @@ func (o *operation) check(n *Node) error {
 		return fmt.Errorf("%d masks for %d inputs of an operation that takes %s", len(n.Masks), len(n.Inputs), map[bool]string{false: "none", true: "one for each"}[o.masks])
 	}
 	for _, f := range n.fieldsSet() {
-		if !slices.Contains(strings.Fields(o.fields), f) {
+		if !strings.Contains(" "+o.fields+" ", " "+f+" ") {
 			return fmt.Errorf("field %q has no meaning in this operation", f)
 		}
 	}

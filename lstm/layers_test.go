@@ -120,7 +120,7 @@ func (n *network) layer(x string, count, dim int, variable bool) (string, int, i
 	case 6:
 		f := Activation(n.pick("gelu", "silu", "hard_silu", "tanh_shrink", "squareplus", "log_sigmoid", "leaky_relu", "relu6", "soft_shrink", "sparse_plus", "log_softmax", "sparsemax"))
 		node := Node{Op: OpActivation, Activation: f}
-		if lanes[f] != nil {
+		if laneFunction(f) != nil {
 			node.Axis = rng.IntN(2)
 		}
 		return one(node), count, dim

@@ -6,53 +6,63 @@ import (
 	"slices"
 )
 
-func init() {
-	register(OpMaskIDs, operation{
+var maskOperations = []operation{
+	{
+		op:        OpMaskIDs,
 		minInputs: 1, maxInputs: 1, in: kindIDs, out: kindMask,
 		build: func(*spec) (layer, error) { return maskIDs{}, nil },
-	})
-	register(OpMaskSteps, operation{
+	},
+	{
+		op:        OpMaskSteps,
 		minInputs: 1, maxInputs: 1, out: kindMask, fields: "mask_value",
 		build: func(s *spec) (layer, error) {
 			dim, err := s.sequence()
 			return &maskSteps{value: s.MaskValue, dim: dim}, err
 		},
-	})
-	register(OpApplyMask, operation{
+	},
+	{
+		op:        OpApplyMask,
 		minInputs: 1, maxInputs: 1, mask: needsMask,
 		build: func(s *spec) (layer, error) {
 			dim, err := s.sequence()
 			return &applyMask{dim: dim}, err
 		},
-	})
-	register(OpFillMasked, operation{
+	},
+	{
+		op:        OpFillMasked,
 		minInputs: 1, maxInputs: 1, mask: needsMask, fields: "mask_value",
 		build: func(s *spec) (layer, error) { return &fillMasked{with: s.MaskValue}, nil },
-	})
-	register(OpSelect, operation{
+	},
+	{
+		op:        OpSelect,
 		minInputs: 2, maxInputs: 2, mask: needsMask,
 		build: func(*spec) (layer, error) { return selectSteps{}, nil },
-	})
-	register(OpMaskAnd, operation{
+	},
+	{
+		op:        OpMaskAnd,
 		minInputs: 1, in: kindMask, out: kindMask,
 		build: func(*spec) (layer, error) { return joinMasks{}, nil },
-	})
-	register(OpMaskOr, operation{
+	},
+	{
+		op:        OpMaskOr,
 		minInputs: 1, in: kindMask, out: kindMask,
 		build: func(*spec) (layer, error) { return joinMasks{any: true}, nil },
-	})
-	register(OpMaskConcat, operation{
+	},
+	{
+		op:        OpMaskConcat,
 		minInputs: 1, in: kindMask, out: kindMask,
 		build: func(*spec) (layer, error) { return concatMasks{}, nil },
-	})
-	register(OpMaskAll, operation{
+	},
+	{
+		op:        OpMaskAll,
 		minInputs: 1, maxInputs: 1, out: kindMask,
 		build: func(*spec) (layer, error) { return allSteps{}, nil },
-	})
-	register(OpMaskAny, operation{
+	},
+	{
+		op:        OpMaskAny,
 		minInputs: 1, maxInputs: 1, in: kindMask, out: kindMask,
 		build: func(*spec) (layer, error) { return anyStep{}, nil },
-	})
+	},
 }
 
 // maskIDs is true for every id but 0.

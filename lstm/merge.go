@@ -5,49 +5,52 @@ import (
 	"slices"
 )
 
-func init() {
-	register(OpConcatenate, operation{
+var mergeOperations = []operation{
+	{
+		op:        OpConcatenate,
 		minInputs: 1, fields: "axis",
 		build: func(s *spec) (layer, error) {
 			axis, err := s.axis(len(s.in[0]))
 			return &concatenate{axis: axis}, err
 		},
-	})
-	for op, join := range map[Op]func(y, x []float32){
-		OpAdd:     add,
-		OpAverage: add,
-		OpSubtract: func(y, x []float32) {
+	},
+	{op: OpAdd, minInputs: 1, build: newMerge},
+	{op: OpAverage, minInputs: 1, build: newMerge},
+	{op: OpSubtract, minInputs: 2, maxInputs: 2, build: newMerge},
+	{op: OpMultiply, minInputs: 1, build: newMerge},
+	{op: OpMaximum, minInputs: 1, build: newMerge},
+	{op: OpMinimum, minInputs: 1, build: newMerge},
+}
+
+func newMerge(s *spec) (layer, error) {
+	l := &merge{join: add, average: s.Op == OpAverage}
+	switch s.Op {
+	case OpSubtract:
+		l.join = func(y, x []float32) {
 			for i, v := range x {
 				y[i] -= v
 			}
-		},
-		OpMultiply: func(y, x []float32) {
+		}
+	case OpMultiply:
+		l.join = func(y, x []float32) {
 			for i, v := range x {
 				y[i] *= v
 			}
-		},
-		OpMaximum: func(y, x []float32) {
+		}
+	case OpMaximum:
+		l.join = func(y, x []float32) {
 			for i, v := range x {
 				y[i] = max(y[i], v) // NaN wins
 			}
-		},
-		OpMinimum: func(y, x []float32) {
+		}
+	case OpMinimum:
+		l.join = func(y, x []float32) {
 			for i, v := range x {
 				y[i] = min(y[i], v)
 			}
-		},
-	} {
-		o := operation{
-			minInputs: 1,
-			build: func(*spec) (layer, error) {
-				return &merge{join: join, average: op == OpAverage}, nil
-			},
 		}
-		if op == OpSubtract {
-			o.minInputs, o.maxInputs = 2, 2
-		}
-		register(op, o)
 	}
+	return l, nil
 }
 
 func add(y, x []float32) {

@@ -6,21 +6,17 @@ import (
 	"slices"
 )
 
-func init() {
-	register(OpBatchNorm, operation{
+var normOperations = []operation{
+	{
+		op:        OpBatchNorm,
 		minInputs: 1, maxInputs: 1, minParams: 2, maxParams: 4, fields: "axis epsilon center scale",
 		build: newBatchNorm,
-	})
-	for op, o := range map[Op]operation{
-		OpLayerNorm:    {maxParams: 2, fields: "axes epsilon center scale"},
-		OpGroupNorm:    {maxParams: 2, fields: "axis groups epsilon center scale"},
-		OpVarianceNorm: {maxParams: 1, fields: "axes epsilon scale"},
-		OpRMSNorm:      {maxParams: 1, fields: "axes epsilon scale"},
-		OpUnitNorm:     {fields: "axes epsilon"},
-	} {
-		o.minInputs, o.maxInputs, o.build = 1, 1, newNorm
-		register(op, o)
-	}
+	},
+	{op: OpLayerNorm, minInputs: 1, maxInputs: 1, maxParams: 2, fields: "axes epsilon center scale", build: newNorm},
+	{op: OpGroupNorm, minInputs: 1, maxInputs: 1, maxParams: 2, fields: "axis groups epsilon center scale", build: newNorm},
+	{op: OpVarianceNorm, minInputs: 1, maxInputs: 1, maxParams: 1, fields: "axes epsilon scale", build: newNorm},
+	{op: OpRMSNorm, minInputs: 1, maxInputs: 1, maxParams: 1, fields: "axes epsilon scale", build: newNorm},
+	{op: OpUnitNorm, minInputs: 1, maxInputs: 1, fields: "axes epsilon", build: newNorm},
 }
 
 // affine reads gamma and beta of a norm, n numbers each; nil where there is

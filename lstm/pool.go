@@ -1,20 +1,22 @@
 package lstm
 
-func init() {
-	register(OpGlobalMaxPool, operation{
+var poolOperations = []operation{
+	{
+		op:        OpGlobalMaxPool,
 		minInputs: 1, maxInputs: 1,
 		build: func(s *spec) (layer, error) {
 			dim, err := s.sequence()
 			return &globalMaxPool{dim: dim}, err
 		},
-	})
-	register(OpGlobalAveragePool, operation{
+	},
+	{
+		op:        OpGlobalAveragePool,
 		minInputs: 1, maxInputs: 1, mask: mayMask,
 		build: func(s *spec) (layer, error) {
 			dim, err := s.sequence()
 			return &globalAveragePool{dim: dim}, err
 		},
-	})
+	},
 }
 
 // globalMaxPool takes the largest value of each feature over the steps.

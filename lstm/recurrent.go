@@ -6,17 +6,19 @@ import (
 	"coldstream/lstm/internal/kernel"
 )
 
-func init() {
-	register(OpLSTM, operation{
+var recurrentOperations = []operation{
+	{
+		op:        OpLSTM,
 		minInputs: 1, maxInputs: 3, mask: mayMask, minParams: 2, maxParams: 3,
 		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask state",
 		build:  newLSTM,
-	})
-	register(OpGRU, operation{
+	},
+	{
+		op:        OpGRU,
 		minInputs: 1, maxInputs: 2, mask: mayMask, minParams: 2, maxParams: 3,
 		fields: "units activation recurrent_activation return_sequences go_backwards time_order zero_output_for_mask reset_after state",
 		build:  newGRU,
-	})
+	},
 }
 
 // recurrent is a layer that walks through the steps of a sequence with a cell.

@@ -251,7 +251,7 @@ func refNorm(n Node, in refValue, w [][]float64) refValue {
 	})
 }
 
-// refLane returns the activations that lanes has.
+// refLane returns the activations that laneFunction has.
 func refLane(f Activation, x []float64) []float64 {
 	y := make([]float64, len(x))
 	switch f {

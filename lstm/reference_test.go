@@ -192,7 +192,7 @@ func refNode(n Node, args []refValue, mask []bool, w [][]float64, dim int, bytes
 		}
 		return out
 	case OpActivation:
-		if n.Activation != Softmax && lanes[n.Activation] == nil {
+		if n.Activation != Softmax && laneFunction(n.Activation) == nil {
 			return refValue{shape: in.shape, x: refActivate(n.Activation, in.x)}
 		}
 		axis := n.Axis
@@ -427,7 +427,7 @@ func refActivate(f Activation, x []float64) []float64 {
 		}
 		return y
 	}
-	if lanes[f] != nil {
+	if laneFunction(f) != nil {
 		return refLane(f, x)
 	}
 	for i := range y {

@@ -6,16 +6,19 @@ import (
 	"slices"
 )
 
-func init() {
-	register(OpReshape, operation{
+var reshapeOperations = []operation{
+	{
+		op:        OpReshape,
 		minInputs: 1, maxInputs: 1, fields: "shape",
 		build: newReshape,
-	})
-	register(OpPermute, operation{
+	},
+	{
+		op:        OpPermute,
 		minInputs: 1, maxInputs: 1, fields: "axes",
 		build: newPermute,
-	})
-	register(OpRepeat, operation{
+	},
+	{
+		op:        OpRepeat,
 		minInputs: 1, maxInputs: 1, fields: "size",
 		build: func(s *spec) (layer, error) {
 			if s.Size < 1 {
@@ -24,23 +27,21 @@ func init() {
 			dim, err := s.sequence()
 			return &repeat{times: s.Size, dim: dim}, err
 		},
-	})
-	for _, op := range []Op{OpPad, OpCrop} {
-		register(op, operation{
-			minInputs: 1, maxInputs: 1, fields: "before after",
-			build: func(s *spec) (layer, error) {
-				if s.Before < 0 || s.After < 0 || s.Before > maxElements || s.After > maxElements {
-					return nil, fmt.Errorf("before %d and after %d, expected numbers of steps", s.Before, s.After)
-				}
-				dim, err := s.sequence()
-				l := &frame{before: s.Before, after: s.After, dim: dim}
-				if op == OpCrop {
-					l.before, l.after = -l.before, -l.after
-				}
-				return l, err
-			},
-		})
+	},
+	{op: OpPad, minInputs: 1, maxInputs: 1, fields: "before after", build: newFrame},
+	{op: OpCrop, minInputs: 1, maxInputs: 1, fields: "before after", build: newFrame},
+}
+
+func newFrame(s *spec) (layer, error) {
+	if s.Before < 0 || s.After < 0 || s.Before > maxElements || s.After > maxElements {
+		return nil, fmt.Errorf("before %d and after %d, expected numbers of steps", s.Before, s.After)
 	}
+	dim, err := s.sequence()
+	l := &frame{before: s.Before, after: s.After, dim: dim}
+	if s.Op == OpCrop {
+		l.before, l.after = -l.before, -l.after
+	}
+	return l, err
 }
 
 // reshape gives the elements another shape.

@@ -1,13 +1,14 @@
 package lstm
 
-func init() {
-	register(OpReverse, operation{
+var reverseOperations = []operation{
+	{
+		op:        OpReverse,
 		minInputs: 1, maxInputs: 1,
 		build: func(s *spec) (layer, error) {
 			_, err := s.sequence()
 			return reverse{}, err
 		},
-	})
+	},
 }
 
 // reverse puts the last step first.

@@ -2,12 +2,13 @@ package lstm
 
 import "coldstream/lstm/internal/kernel"
 
-func init() {
-	register(OpSimpleRNN, operation{
+var simpleRNNOperations = []operation{
+	{
+		op:        OpSimpleRNN,
 		minInputs: 1, maxInputs: 2, mask: mayMask, minParams: 2, maxParams: 3,
 		fields: "units activation return_sequences go_backwards time_order zero_output_for_mask state",
 		build:  newSimpleRNN,
-	})
+	},
 }
 
 func newSimpleRNN(s *spec) (layer, error) {

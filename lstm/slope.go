@@ -2,8 +2,9 @@ package lstm
 
 import "fmt"
 
-func init() {
-	register(OpReLU, operation{
+var slopeOperations = []operation{
+	{
+		op:        OpReLU,
 		minInputs: 1, maxInputs: 1, fields: "alpha threshold max_value",
 		build: func(s *spec) (layer, error) {
 			if err := finite("alpha", s.Alpha, "threshold", s.Threshold, "max_value", s.MaxValue); err != nil {
@@ -14,8 +15,9 @@ func init() {
 			}
 			return &slope{function: rectifier(s.Alpha, s.Threshold, s.MaxValue)}, nil
 		},
-	})
-	register(OpELU, operation{
+	},
+	{
+		op:        OpELU,
 		minInputs: 1, maxInputs: 1, fields: "alpha",
 		build: func(s *spec) (layer, error) {
 			alpha := float64(s.Alpha)
@@ -26,11 +28,12 @@ func init() {
 				return x
 			}}, finite("alpha", s.Alpha)
 		},
-	})
-	register(OpPReLU, operation{
+	},
+	{
+		op:        OpPReLU,
 		minInputs: 1, maxInputs: 1, minParams: 1, maxParams: 1,
 		build: newPReLU,
-	})
+	},
 }
 
 // finite checks numbers of a node, given as names and values.

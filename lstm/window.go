@@ -6,23 +6,21 @@ import (
 	"math"
 )
 
-func init() {
-	for _, op := range []Op{OpMaxPool, OpAveragePool} {
-		register(op, operation{
-			minInputs: 1, maxInputs: 1, fields: "size stride padding",
-			build: func(s *spec) (layer, error) {
-				dim, err := s.sequence()
-				if err != nil {
-					return nil, err
-				}
-				if s.Padding == Causal {
-					return nil, errors.New("padding causal is not supported in a pool")
-				}
-				w, err := s.window(1)
-				return &pool{window: w, dim: dim, average: op == OpAveragePool}, err
-			},
-		})
+var windowOperations = []operation{
+	{op: OpMaxPool, minInputs: 1, maxInputs: 1, fields: "size stride padding", build: newPool},
+	{op: OpAveragePool, minInputs: 1, maxInputs: 1, fields: "size stride padding", build: newPool},
+}
+
+func newPool(s *spec) (layer, error) {
+	dim, err := s.sequence()
+	if err != nil {
+		return nil, err
 	}
+	if s.Padding == Causal {
+		return nil, errors.New("padding causal is not supported in a pool")
+	}
+	w, err := s.window(1)
+	return &pool{window: w, dim: dim, average: s.Op == OpAveragePool}, err
 }
 
 // window says which steps a layer looks at for each step of its output.

@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 	"strconv"
+	"unsafe"
 
 	"coldstream/internal/jsonscan"
 	"coldstream/lstm"
@@ -16,7 +17,7 @@ func members(text []byte, member func(name string, v jsonscan.Value) error) erro
 	s := jsonscan.New(text)
 	s.Object()
 	for key, ok := s.Member(); ok; key, ok = s.Member() {
-		name, v := string(jsonscan.AppendString(nil, key)), s.Value()
+		name, v := textOf(key), s.Value()
 		if v.Kind == jsonscan.None {
 			break
 		}
@@ -49,9 +50,23 @@ func setText[T ~string](dst *T, name string, v jsonscan.Value) error {
 	if v.Kind != jsonscan.String {
 		return fmt.Errorf("%s is %v, want a string", name, v.Kind)
 	}
-	*dst = T(jsonscan.AppendString(nil, v))
+	*dst = T(textOf(v))
 	return nil
 }
+
+// textOf returns the text of a String: a view, unless something in it is
+// escaped.
+func textOf(v jsonscan.Value) string {
+	if v.Escaped {
+		return string(jsonscan.AppendString(nil, v))
+	}
+	return viewString(v.Raw[1 : len(v.Raw)-1])
+}
+
+// viewString returns b as a string, viewBytes s as bytes, which must not be
+// written to.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func viewBytes(s string) []byte  { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 func setTexts(dst *[]string, name string, v jsonscan.Value) error {
 	texts := []string{}
@@ -106,7 +121,7 @@ func decodeGraph(g *lstm.Graph, text []byte) error {
 	return members(text, func(name string, v jsonscan.Value) error {
 		switch name {
 		case "nodes":
-			g.Nodes = []lstm.Node{}
+			g.Nodes = make([]lstm.Node, 0, 8)
 			return list(name, v, func(v jsonscan.Value) error {
 				g.Nodes = append(g.Nodes, lstm.Node{})
 				if err := decodeNode(&g.Nodes[len(g.Nodes)-1], v); err != nil {

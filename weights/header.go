@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
-	"unsafe"
 
 	"coldstream/internal/jsonscan"
 )
@@ -45,17 +44,21 @@ func splitHeader(b []byte) (head, data []byte, err error) {
 	return b[8 : 8+n], b[8+n:], nil
 }
 
+// usualTensors is room for the tensors of most headers.
+const usualTensors = 32
+
 // parseHeader reads the flat JSON of a safetensors header. It is a parser of
 // its own for two reasons: a name that stands twice must be refused, where
 // encoding/json keeps the last, and it runs at the start of every function.
 func parseHeader(b []byte, dataLen int) (h header, err error) {
 	p := headerParser{b: b}
+	h.tensors = make([]tensorInfo, 0, usualTensors)
 	err = p.object(func(key string) error {
 		if key == "__metadata__" {
 			if h.metadata != nil {
 				return fmt.Errorf("__metadata__ stands twice")
 			}
-			h.metadata = make(map[string]string)
+			h.metadata = make(map[string]string, 16)
 			return p.object(func(k string) error {
 				if _, ok := h.metadata[k]; ok {
 					return fmt.Errorf("metadata %q stands twice", k)
@@ -117,8 +120,9 @@ func dtypeSize(dtype string) int {
 }
 
 type headerParser struct {
-	b []byte
-	i int
+	b    []byte
+	i    int
+	ints []int // room for lists of numbers
 }
 
 func (p *headerParser) space() {
@@ -191,7 +195,7 @@ func (p *headerParser) str() (string, error) {
 				if !utf8.Valid(raw) {
 					return "", fmt.Errorf("byte %d: string is not UTF-8", start)
 				}
-				return unsafe.String(unsafe.SliceData(raw), len(raw)), nil
+				return viewString(raw), nil
 			}
 			sc := jsonscan.New(p.b[start-1 : p.i])
 			v := sc.Value()
@@ -221,7 +225,7 @@ func (p *headerParser) integer() (int, error) {
 	if len(digits) > 1 && digits[0] == '0' {
 		return 0, fmt.Errorf("byte %d: number with a leading zero", start)
 	}
-	n, err := strconv.ParseInt(string(digits), 10, 48) // 2^47 bytes are more than any file has, and sums cannot overflow
+	n, err := strconv.ParseInt(viewString(digits), 10, 48) // 2^47 bytes are more than any file has, and sums cannot overflow
 	if err != nil {
 		return 0, fmt.Errorf("byte %d: want a whole number from 0 to 2^47", start)
 	}
@@ -235,17 +239,21 @@ func (p *headerParser) integers(most int) (list []int, err error) {
 	if p.next(']') {
 		return nil, nil
 	}
+	if cap(p.ints)-len(p.ints) < most {
+		p.ints = make([]int, 0, 64)
+	}
+	from := len(p.ints)
 	for {
 		n, err := p.integer()
 		if err != nil {
 			return nil, err
 		}
-		if len(list) >= most {
+		if len(p.ints)-from >= most {
 			return nil, fmt.Errorf("byte %d: more than %d numbers", p.i, most)
 		}
-		list = append(list, n)
+		p.ints = append(p.ints, n)
 		if p.next(']') {
-			return list, nil
+			return p.ints[from:len(p.ints):len(p.ints)], nil
 		}
 		if err := p.expect(','); err != nil {
 			return nil, err

@@ -161,12 +161,12 @@ func (f *File) readMetadata(m map[string]string) error {
 			return fmt.Errorf("weights: metadata %s is missing", want)
 		}
 	}
-	if err := decodeGraph(&f.Graph, []byte(m["graph"])); err != nil {
+	if err := decodeGraph(&f.Graph, viewBytes(m["graph"])); err != nil {
 		return fmt.Errorf("weights: metadata graph: %w", err)
 	}
 	if s := m["labels"]; s != "" {
 		var err error
-		if f.Labels, err = decodeTexts([]byte(s)); err != nil {
+		if f.Labels, err = decodeTexts(viewBytes(s)); err != nil {
 			return fmt.Errorf("weights: metadata labels: %w", err)
 		}
 	}
@@ -175,7 +175,7 @@ func (f *File) readMetadata(m map[string]string) error {
 	}
 	if s := m["dtype_loss"]; s != "" {
 		f.Loss = new(Loss)
-		if err := decodeLoss(f.Loss, []byte(s)); err != nil {
+		if err := decodeLoss(f.Loss, viewBytes(s)); err != nil {
 			return fmt.Errorf("weights: metadata dtype_loss: %w", err)
 		}
 	}

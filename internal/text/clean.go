@@ -3,7 +3,6 @@ package text
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,35 +19,56 @@ const (
 )
 
 // cleanings are the lists of steps that have been used on the data set of the
-// first version of this system. They differ in what becomes of "rt", and each
-// gives another vocabulary.
-var cleanings = map[string][]string{
-	"none":            nil,
-	"origin":          {CleanLower, CleanOrigin, CleanRTDeleted},
-	"origin-rt-space": {CleanLower, CleanOrigin, CleanRTSpaced},
-	"origin-rt-keep":  {CleanLower, CleanOrigin},
+// first version of this system, in the order of their names. They differ in what
+// becomes of "rt", and each gives another vocabulary.
+var cleanings = [...]struct {
+	name  string
+	steps []string
+}{
+	{"none", nil},
+	{"origin", []string{CleanLower, CleanOrigin, CleanRTDeleted}},
+	{"origin-rt-keep", []string{CleanLower, CleanOrigin}},
+	{"origin-rt-space", []string{CleanLower, CleanOrigin, CleanRTSpaced}},
 }
 
 // Cleaning returns the steps, for Config.Clean, of a cleaning known by name:
 // none, origin (as the first version trained its model), origin-rt-space or
 // origin-rt-keep.
 func Cleaning(name string) ([]string, error) {
-	steps, ok := cleanings[name]
-	if !ok {
-		return nil, fieldError("clean", fmt.Sprintf("%q", name), "one of "+strings.Join(slices.Sorted(maps.Keys(cleanings)), ", "))
+	var names []string
+	for _, c := range cleanings {
+		if c.name == name {
+			return slices.Clone(c.steps), nil
+		}
+		names = append(names, c.name)
 	}
-	return slices.Clone(steps), nil
+	return nil, fieldError("clean", fmt.Sprintf("%q", name), "one of "+strings.Join(names, ", "))
 }
 
 // cleaner appends the cleaned text to dst. It may overwrite text.
 type cleaner func(dst, text []byte) []byte
 
-var cleaners = map[string]cleaner{
-	CleanLower:     appendLower,
-	CleanOrigin:    appendOriginChars,
-	CleanRTDeleted: func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", "") },
-	CleanPosts:     appendPosts,
-	CleanRTSpaced:  func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", " ") },
+// cleaners are the steps by name, in the order of the names. No map: it would
+// have to be filled whenever a function starts.
+var cleaners = [...]struct {
+	name  string
+	clean cleaner
+}{
+	{CleanRTDeleted, func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", "") }},
+	{CleanOrigin, appendOriginChars},
+	{CleanLower, appendLower},
+	{CleanPosts, appendPosts},
+	{CleanRTSpaced, func(dst, text []byte) []byte { return appendReplaced(dst, text, "rt", " ") }},
+}
+
+// findCleaner returns the step of that name, nil if there is none.
+func findCleaner(name string) cleaner {
+	for _, c := range cleaners {
+		if c.name == name {
+			return c.clean
+		}
+	}
+	return nil
 }
 
 // steps returns the cleaners of the config, with the tokenizer's own lower case
@@ -58,7 +78,7 @@ var cleaners = map[string]cleaner{
 func (c *Config) steps() []cleaner {
 	var steps []cleaner
 	for _, name := range c.Clean {
-		steps = append(steps, cleaners[name])
+		steps = append(steps, findCleaner(name))
 	}
 	if c.Lower && !slices.Contains(c.Clean, CleanLower) {
 		steps = append(steps, appendLower)

@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,8 +62,12 @@ const maxLength = 1 << 20
 // check reports the first field whose value cannot be used.
 func (c *Config) check() error {
 	for _, name := range c.Clean {
-		if _, ok := cleaners[name]; !ok {
-			return fieldError("clean", strconv.Quote(name), "one of "+strings.Join(slices.Sorted(maps.Keys(cleaners)), ", "))
+		if findCleaner(name) == nil {
+			var names []string
+			for _, c := range cleaners {
+				names = append(names, c.name)
+			}
+			return fieldError("clean", strconv.Quote(name), "one of "+strings.Join(names, ", "))
 		}
 	}
 	switch c.Kind {

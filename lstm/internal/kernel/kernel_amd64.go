@@ -2,17 +2,14 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
-
 func detected() []Set {
-	var sets []Set
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
-			sets = append(sets, AVX512)
-		}
-		sets = append(sets, AVX2)
+	switch has := detect(); {
+	case has.avx512:
+		return []Set{AVX512, AVX2}
+	case has.avx2:
+		return []Set{AVX2}
 	}
-	return sets
+	return nil
 }
 
 // product multiplies args.rows rows with a panel of 1 to 4 vectors of 8
@@ -128,7 +125,7 @@ func dots() []Dot {
 }
 
 func bestDot(s Set) Dot {
-	if s == AVX512 && cpu.X86.HasAVX512VNNI {
+	if s == AVX512 && detect().vnni {
 		return DotVNNI
 	}
 	return DotAVX2
