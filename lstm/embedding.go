@@ -1,6 +1,10 @@
 package lstm
 
-import "fmt"
+import (
+	"fmt"
+
+	"coldstream/internal/half"
+)
 
 var embeddingOperations = []operation{
 	{
@@ -12,9 +16,10 @@ var embeddingOperations = []operation{
 
 // embedding replaces each id by its row of the table.
 type embedding struct {
-	table []float32 // [vocab][dim]
-	vocab int
-	dim   int
+	table  []float32 // [vocab][dim]
+	halves []uint16  // the same as float16, in place of table
+	vocab  int
+	dim    int
 }
 
 func newEmbedding(s *spec) (layer, error) {
@@ -22,7 +27,11 @@ func newEmbedding(s *spec) (layer, error) {
 	if len(t.Shape) != 2 || t.Shape[0] < 1 || t.Shape[1] < 1 {
 		return nil, fmt.Errorf("embeddings %q has shape %s, expected a vocabulary size and a dimension", s.Params[0], shapeString(t.Shape))
 	}
-	return &embedding{table: t.floats(), vocab: t.Shape[0], dim: t.Shape[1]}, nil
+	e := &embedding{halves: t.Half, vocab: t.Shape[0], dim: t.Shape[1]}
+	if t.Half == nil {
+		e.table = t.floats()
+	}
+	return e, nil
 }
 
 func (l *embedding) shape(dst []int, in [][]int) ([]int, error) {
@@ -31,14 +40,22 @@ func (l *embedding) shape(dst []int, in [][]int) ([]int, error) {
 
 func (l *embedding) bind() runner { return l }
 
-func (l *embedding) row(id int32) []float32 {
-	return l.table[int(id)*l.dim:][:l.dim]
+// copyRow sets dst to the row of id.
+func (l *embedding) copyRow(dst []float32, id int32) {
+	at := int(id) * l.dim
+	if l.halves == nil {
+		copy(dst[:l.dim], l.table[at:])
+		return
+	}
+	for i, h := range l.halves[at:][:l.dim] {
+		dst[i] = half.From(h)
+	}
 }
 
 func (l *embedding) run(out *value, in []*value, _ *value) {
 	dst := out.makeFloats()
 	for i, id := range in[0].ids {
-		copy(dst[i*l.dim:], l.row(id))
+		l.copyRow(dst[i*l.dim:], id)
 	}
 	out.copyPadding(in[0])
 }

@@ -104,7 +104,7 @@ func (s *spec) param(i int, what string, shape ...int) ([]float32, error) {
 	if t.Int8 != nil {
 		return nil, fmt.Errorf("%s %q consists of bytes, expected float32", what, s.Params[i])
 	}
-	return t.Data, nil
+	return t.floats(), nil
 }
 
 // bias returns the data of the i-th weight tensor, n numbers, nil if the node

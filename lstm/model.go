@@ -20,10 +20,14 @@ type Tensor struct {
 	Int8       []int8    // from -127 to 127
 	Scale      []float32 // [Shape[1]], or [Shape[0]] if ScaleByRow; from 0 on. In the form of Pack [2][Shape[2]]: factors and offsets
 	ScaleByRow bool
+
+	// Half has float16 in place of Data. An Embedding keeps it and makes rows
+	// float32 when it needs them, everything else makes all of it so in New.
+	Half []uint16
 }
 
 // Size returns the number of elements that t holds.
-func (t *Tensor) Size() int { return len(t.Data) + len(t.Int8) }
+func (t *Tensor) Size() int { return len(t.Data) + len(t.Int8) + len(t.Half) }
 
 // Options are settings of a Model. The zero value is right for nearly all
 // uses. The switches turn off shortcuts which change the time and nothing

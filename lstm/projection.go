@@ -95,7 +95,7 @@ func (p *projection) fold(ids, at []int32) {
 	d := p.layer.inputDim
 	p.in = grow(p.in, len(p.missed)*d)
 	for i, id := range p.missed {
-		copy(p.in[i*d:][:d], p.layer.tokens.row(id))
+		p.layer.tokens.copyRow(p.in[i*d:], id)
 	}
 	p.recent += len(p.missed)
 	p.layer.cell.project(p.x, p.in, len(p.missed))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"coldstream/internal/half"
 	"coldstream/lstm/internal/kernel"
 )
 
@@ -37,9 +38,10 @@ func Quantise(g Graph, params map[string]Tensor) (map[string]Tensor, error) {
 			continue
 		}
 		rows, cols := t.Shape[0], t.Shape[1]
-		if rows < 1 || cols < 1 || len(t.Data) != rows*cols {
+		if rows < 1 || cols < 1 || t.Size() != rows*cols {
 			continue // New says what is wrong with it
 		}
+		t = Tensor{Shape: t.Shape, Data: t.floats()}
 		if at := notFinite(t.Data); at >= 0 {
 			return nil, fmt.Errorf("lstm: node %q (%s): weight tensor %q has %v at element %d", u.node.Name, u.node.Op, name, t.Data[at], at)
 		}
@@ -85,9 +87,17 @@ func (t *Tensor) channel(i, cols int) int {
 	return i % cols
 }
 
-// floats returns the elements as float32: Data, or Int8 * Scale.
+// floats returns the elements as float32: Data, or what Half is, or
+// Int8 * Scale.
 func (t *Tensor) floats() []float32 {
-	if t.Int8 == nil {
+	switch {
+	case t.Half != nil:
+		data := make([]float32, len(t.Half))
+		for i, h := range t.Half {
+			data[i] = half.From(h)
+		}
+		return data
+	case t.Int8 == nil:
 		return t.Data
 	}
 	data, cols := make([]float32, len(t.Int8)), t.Shape[1]
@@ -104,8 +114,8 @@ func (t *Tensor) check() error {
 		return err
 	}
 	if t.Int8 == nil {
-		if size != len(t.Data) || !positive(t.Shape) || t.Scale != nil {
-			return fmt.Errorf("has shape %s and %d numbers", shapeString(t.Shape), len(t.Data))
+		if size != t.Size() || !positive(t.Shape) || t.Scale != nil || t.Half != nil && t.Data != nil {
+			return fmt.Errorf("has shape %s and %d numbers", shapeString(t.Shape), t.Size())
 		}
 		return nil
 	}
@@ -117,7 +127,7 @@ func (t *Tensor) check() error {
 	case t.packedInt8() && !t.ScaleByRow:
 		scales = 2 * t.Shape[2]
 	}
-	if size != len(t.Int8) || t.Data != nil || len(t.Scale) != scales {
+	if size != len(t.Int8) || t.Data != nil || t.Half != nil || len(t.Scale) != scales {
 		return fmt.Errorf("has shape %s, %d bytes and %d scales", shapeString(t.Shape), len(t.Int8), len(t.Scale))
 	}
 	return nil
@@ -130,6 +140,9 @@ func (t *Tensor) packedInt8() bool { return t.Int8 != nil && len(t.Shape) == 3 &
 func (t *Tensor) checkNumbers() error {
 	if at := notFinite(t.Data); at >= 0 {
 		return fmt.Errorf("has %v at element %d: the weights of a trained model are finite numbers", t.Data[at], at)
+	}
+	if at := slices.IndexFunc(t.Half, func(h uint16) bool { return !half.Finite(h) }); at >= 0 {
+		return fmt.Errorf("has %v at element %d: the weights of a trained model are finite numbers", half.From(t.Half[at]), at)
 	}
 	if at := slices.Index(t.Int8, -maxByte-1); at >= 0 {
 		return fmt.Errorf("has -128 at element %d: bytes are from -127 to 127", at)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"coldstream/internal/half"
 	"coldstream/lstm"
 )
 
@@ -48,13 +49,13 @@ func chunkOf[T float32 | int32 | uint32](name, dtype string, shape []int, data [
 
 func halfChunk(name string, shape []int, data []float32) (chunk, error) {
 	for i, x := range data {
-		if back := fromHalf(toHalf(x)); math.Float32bits(back) != math.Float32bits(x) {
+		if back := half.From(half.To(x)); math.Float32bits(back) != math.Float32bits(x) {
 			return chunk{}, fmt.Errorf("weights: tensor %q has %v at element %d, which is no float16", name, x, i)
 		}
 	}
 	return chunk{name, "F16", shape, 2 * len(data), func(dst []byte, from, to int) []byte {
 		for _, x := range data[from:to] {
-			dst = binary.LittleEndian.AppendUint16(dst, toHalf(x))
+			dst = binary.LittleEndian.AppendUint16(dst, half.To(x))
 		}
 		return dst
 	}}, nil
@@ -116,7 +117,7 @@ func (f *File) Write(w io.Writer, begin func(size int64) error) error {
 
 // chunks lists the metadata and the tensors of the compressed form.
 func (f *File) chunks() (map[string]string, []chunk, error) {
-	cs, err := f.paramChunks(f.DType == F16)
+	cs, err := f.paramChunks(func(string) bool { return f.DType == F16 })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -158,9 +159,12 @@ func (f *File) chunks() (map[string]string, []chunk, error) {
 
 // AppendUnpacked appends the unpacked form of f: no check vectors, no Keras
 // configuration, every tensor at a multiple of 64 bytes, float16 weights as
-// float32. f.Vocab.Index must be set if there is a tokenizer.
+// float32 but for embeddings, whose rows are made float32 when they are used:
+// that takes an index to be seen by. f.Vocab.Index must be set if there is a
+// tokenizer.
 func (f *File) AppendUnpacked(dst []byte) ([]byte, error) {
-	cs, err := f.paramChunks(false)
+	halves := f.embeddings()
+	cs, err := f.paramChunks(func(name string) bool { return f.DType == F16 && f.Tokenizer != "" && halves[name] })
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +182,20 @@ func (f *File) AppendUnpacked(dst []byte) ([]byte, error) {
 	return appendSafetensors(dst, m, aligned(cs))
 }
 
+// embeddings returns the weight tensors that are tables of embeddings and
+// nothing else.
+func (f *File) embeddings() map[string]bool {
+	is := make(map[string]bool)
+	for _, n := range f.Graph.Nodes {
+		for _, name := range n.Params {
+			if before, ok := is[name]; !ok || before {
+				is[name] = n.Op == lstm.OpEmbedding
+			}
+		}
+	}
+	return is
+}
+
 // aligned puts a filling tensor behind each one that does not end at a
 // multiple of the alignment: the format allows no holes.
 func aligned(cs []chunk) []chunk {
@@ -192,8 +210,8 @@ func aligned(cs []chunk) []chunk {
 }
 
 // paramChunks lists the weight tensors, largest first (small ones then share
-// pages), those of float32 as float16 if half.
-func (f *File) paramChunks(half bool) ([]chunk, error) {
+// pages), those of float32 that are to be halved as float16.
+func (f *File) paramChunks(halved func(name string) bool) ([]chunk, error) {
 	used := make(map[string]bool)
 	for _, n := range f.Graph.Nodes {
 		for _, name := range n.Params {
@@ -222,7 +240,14 @@ func (f *File) paramChunks(half bool) ([]chunk, error) {
 				return nil, fmt.Errorf("weights: a weight tensor cannot be called %q: the scales of %q are", name+scaleSuffix, name)
 			}
 			cs = append(cs, int8Chunk(name, t.Shape, t.Int8), chunkOf(name+scaleSuffix, "F32", shape, t.Scale))
-		case half:
+		case t.Half != nil:
+			cs = append(cs, chunk{name, "F16", t.Shape, 2 * len(t.Half), func(dst []byte, from, to int) []byte {
+				for _, h := range t.Half[from:to] {
+					dst = binary.LittleEndian.AppendUint16(dst, h)
+				}
+				return dst
+			}})
+		case halved(name):
 			c, err := halfChunk(name, t.Shape, t.Data)
 			if err != nil {
 				return nil, err

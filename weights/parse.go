@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"coldstream/internal/half"
 	"coldstream/lstm"
 )
 
@@ -120,9 +121,13 @@ func (f *File) readParam(name string, have map[string]tensorInfo, take func(name
 	case "F32":
 		t.Data = words[float32](raw)
 	case "F16":
+		if _, unpacked := have[indexTensor]; unpacked {
+			t.Half = words[uint16](raw)
+			break
+		}
 		t.Data = make([]float32, len(raw)/2)
 		for i := range t.Data {
-			t.Data[i] = fromHalf(binary.LittleEndian.Uint16(raw[2*i:]))
+			t.Data[i] = half.From(binary.LittleEndian.Uint16(raw[2*i:]))
 		}
 	case "I8":
 		t.Int8 = int8s(raw)
@@ -258,27 +263,29 @@ func (f *File) readGoldens(m map[string]string, have map[string]tensorInfo, take
 	}
 }
 
-// words views raw as little-endian 4-byte elements, or copies them where the
-// machine cannot.
-func words[T float32 | int32 | uint32](raw []byte) []T {
-	n := len(raw) / 4
+// words views raw as little-endian elements, or copies them where the machine
+// cannot.
+func words[T float32 | int32 | uint32 | uint16](raw []byte) []T {
+	size := int(unsafe.Sizeof(T(0)))
+	n := len(raw) / size
 	if n == 0 {
 		return []T{}
 	}
 	little := binary.NativeEndian.Uint16([]byte{1, 0}) == 1
-	if little && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%4 == 0 {
+	if little && uintptr(unsafe.Pointer(unsafe.SliceData(raw)))%uintptr(size) == 0 {
 		return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(raw))), n)
 	}
 	out := make([]T, n)
 	for i := range out {
-		u := binary.LittleEndian.Uint32(raw[4*i:])
 		switch p := any(&out[i]).(type) {
 		case *float32:
-			*p = math.Float32frombits(u)
+			*p = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 		case *int32:
-			*p = int32(u)
+			*p = int32(binary.LittleEndian.Uint32(raw[4*i:]))
 		case *uint32:
-			*p = u
+			*p = binary.LittleEndian.Uint32(raw[4*i:])
+		case *uint16:
+			*p = binary.LittleEndian.Uint16(raw[2*i:])
 		}
 	}
 	return out

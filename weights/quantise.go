@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"coldstream/internal/half"
 	"coldstream/lstm"
 )
 
@@ -60,10 +61,10 @@ func (f *File) roundToHalf() error {
 		for _, name := range n.Params {
 			t := lstm.Tensor{Shape: f.Params[name].Shape}
 			for i, x := range f.Params[name].Data {
-				if !(math.Abs(float64(x)) <= maxHalf) {
-					return fmt.Errorf("layer %q: tensor %q has %v at element %d, beyond ±%d, the largest float16; use another number format", n.Name, name, x, i, maxHalf)
+				if !(math.Abs(float64(x)) <= half.Max) {
+					return fmt.Errorf("layer %q: tensor %q has %v at element %d, beyond ±%d, the largest float16; use another number format", n.Name, name, x, i, half.Max)
 				}
-				t.Data = append(t.Data, fromHalf(toHalf(x)))
+				t.Data = append(t.Data, half.From(half.To(x)))
 			}
 			rounded[name] = t
 		}

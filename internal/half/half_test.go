@@ -1,4 +1,4 @@
-package weights
+package half
 
 import (
 	"math"
@@ -10,8 +10,8 @@ import (
 func TestHalvesReadBackExactly(t *testing.T) {
 	for i := range 1 << 16 {
 		h := uint16(i)
-		x := fromHalf(h)
-		if got := toHalf(x); got != h {
+		x := From(h)
+		if got := To(x); got != h {
 			t.Fatalf("%#04x is %v and is written %#04x", h, x, got)
 		}
 		exponent, fraction := int(h>>10&0x1f), float64(h&0x3ff)
@@ -43,28 +43,28 @@ func TestHalvesAreTheNearest(t *testing.T) {
 		x := math.Float32frombits(rng.Uint32() & 0x7fffffff)
 		if trial%2 == 0 {
 			h := uint16(rng.IntN(0x7bff))
-			x = (fromHalf(h) + fromHalf(h+1)) / 2 // a tie
+			x = (From(h) + From(h+1)) / 2 // a tie
 		}
 		if !(x < 65520) {
-			if h := toHalf(x); x == x && h != 0x7c00 {
+			if h := To(x); x == x && h != 0x7c00 {
 				t.Fatalf("%v becomes %#04x", x, h)
 			}
 			continue
 		}
-		h := toHalf(x)
+		h := To(x)
 		off := func(h uint16) float64 {
 			if h >= 0x7c00 {
 				return math.Inf(1)
 			}
-			return math.Abs(float64(fromHalf(h)) - float64(x))
+			return math.Abs(float64(From(h)) - float64(x))
 		}
 		if off(h) > off(h+1) || h > 0 && off(h) > off(h-1) {
-			t.Fatalf("%v becomes %v, which is not the nearest", x, fromHalf(h))
+			t.Fatalf("%v becomes %v, which is not the nearest", x, From(h))
 		}
 		if h&1 == 1 && (off(h) == off(h+1) || off(h) == off(h-1)) {
-			t.Fatalf("%v becomes %v, which is the odd one in a tie", x, fromHalf(h))
+			t.Fatalf("%v becomes %v, which is the odd one in a tie", x, From(h))
 		}
-		if toHalf(-x) != h|0x8000 {
+		if To(-x) != h|0x8000 {
 			t.Fatalf("%v: not symmetric", x)
 		}
 	}

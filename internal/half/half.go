@@ -1,13 +1,14 @@
-package weights
+// Package half converts between float32 and float16, IEEE 754's binary16.
+package half
 
 import "math"
 
-// maxHalf is the largest float16.
-const maxHalf = 65504
+// Max is the largest float16.
+const Max = 65504
 
-// toHalf returns the float16 nearest to x, the even one in a tie: an infinity
+// To returns the float16 nearest to x, the even one in a tie: an infinity
 // from 65520 on.
-func toHalf(x float32) uint16 {
+func To(x float32) uint16 {
 	b := math.Float32bits(x)
 	sign := uint16(b >> 16 & 0x8000)
 	b &= 0x7fffffff
@@ -24,8 +25,8 @@ func toHalf(x float32) uint16 {
 	return sign | uint16(math.RoundToEven(float64(math.Float32frombits(b))*(1<<24)))
 }
 
-// fromHalf returns the float16 h, exactly.
-func fromHalf(h uint16) float32 {
+// From returns the float16 h, exactly.
+func From(h uint16) float32 {
 	sign, exponent, fraction := uint32(h&0x8000)<<16, uint32(h>>10&0x1f), uint32(h&0x3ff)
 	switch exponent {
 	case 0:
@@ -36,3 +37,6 @@ func fromHalf(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
+
+// Finite reports whether h is neither an infinity nor NaN.
+func Finite(h uint16) bool { return h&0x7c00 != 0x7c00 }
