@@ -3,8 +3,8 @@
 // and pandas read them, so that a text has the same characters here as it had
 // in training (encoding/csv drops carriage returns inside quotes).
 //
-// Start with NewReader, look columns up with Column, then call Read until
-// io.EOF.
+// Start with NewReader or NewHeaderless, look columns up with Column, then call
+// Read until io.EOF.
 package csvfile
 
 import (
@@ -34,8 +34,8 @@ func (e *FieldCountError) Error() string {
 	return fmt.Sprintf("line %d: %d fields, the header has %d", e.Line, e.Got, e.Want)
 }
 
-// Reader reads the records of one CSV file with a header line. Fields are
-// separated by commas, or by tabs when the header has tabs and no comma.
+// Reader reads the records of one CSV file. Fields are separated by commas, or
+// by tabs when the first line has tabs and no comma.
 type Reader struct {
 	r      *bufio.Reader
 	header []string
@@ -50,6 +50,34 @@ type Reader struct {
 // NewReader reads the header of r. A byte order mark in front is skipped; an
 // empty input and UTF-16 are errors.
 func NewReader(r io.Reader) (*Reader, error) {
+	c, err := newReader(r)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := c.record()
+	if err == io.EOF {
+		return nil, errors.New("the file is empty; a header line with column names is needed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.header = slices.Clone(fields)
+	return c, nil
+}
+
+// NewHeaderless is NewReader for a file without a header line, whose columns are
+// the given ones. It may be empty.
+func NewHeaderless(r io.Reader, columns []string) (*Reader, error) {
+	c, err := newReader(r)
+	if err != nil {
+		return nil, err
+	}
+	c.header = slices.Clone(columns)
+	return c, nil
+}
+
+// newReader returns a Reader in front of the first record.
+func newReader(r io.Reader) (*Reader, error) {
 	c := &Reader{r: bufio.NewReaderSize(r, 1<<16), line: 1, comma: ','}
 	line, err := c.firstLine()
 	if err != nil {
@@ -66,14 +94,6 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if bytes.IndexByte(line, '\t') >= 0 && bytes.IndexByte(line, ',') < 0 {
 		c.comma = '\t'
 	}
-	fields, err := c.record()
-	if err == io.EOF {
-		return nil, errors.New("the file is empty; a header line with column names is needed")
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.header = slices.Clone(fields)
 	return c, nil
 }
 
@@ -143,6 +163,9 @@ func (c *Reader) record() ([]string, error) {
 		if len(c.buf) > maxRecord {
 			return nil, fmt.Errorf("line %d: the record is longer than %d MiB; is a closing quote missing?", c.start, maxRecord>>20)
 		}
+		if n := c.plain(quoted); n > 0 && !quoted {
+			any, fresh = true, false
+		}
 		b, err := c.r.ReadByte()
 		if err == io.EOF {
 			if quoted {
@@ -207,4 +230,24 @@ func (c *Reader) record() ([]string, error) {
 		from = end
 	}
 	return c.fields, nil
+}
+
+// plain moves the bytes that stand for themselves from the input's buffer into
+// the record, up to the first one that may mean more, and returns their number.
+func (c *Reader) plain(quoted bool) int {
+	part, _ := c.r.Peek(c.r.Buffered()) // as much as is there, so there is no error
+	n := 0
+	if quoted {
+		if n = bytes.IndexByte(part, '"'); n < 0 {
+			n = len(part)
+		}
+		c.line += bytes.Count(part[:n], []byte("\n"))
+	} else {
+		for n < len(part) && part[n] != c.comma && part[n] != '"' && part[n] != '\n' && part[n] != '\r' {
+			n++
+		}
+	}
+	c.buf = append(c.buf, part[:n]...)
+	_, _ = c.r.Discard(n) // of what is there
+	return n
 }

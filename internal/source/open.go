@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -34,8 +35,8 @@ func OpenFile(ctx context.Context, path string, o Options) (Source, error) {
 	return s, nil
 }
 
-// NewReader reads posts from r, decompressed if it is gzip or zstd by its first
-// bytes. The name stands in ids that are made and in errors; kind is each
+// NewReader reads posts from r, decompressed if it is gzip, zstd or bzip2 by
+// its first bytes. The name stands in ids that are made and in errors; kind is each
 // post's Source. Close closes r if it is an io.Closer.
 func NewReader(name, kind string, r io.Reader, o Options) (Source, error) {
 	d, err := decompress(r)
@@ -49,8 +50,8 @@ func NewReader(name, kind string, r io.Reader, o Options) (Source, error) {
 	return s, nil
 }
 
-// Open opens a file or a pipe for reading, decompressed if it is gzip or zstd by
-// its first bytes. Reading ends with ctx.
+// Open opens a file or a pipe for reading, decompressed if it is gzip, zstd or
+// bzip2 by its first bytes. Reading ends with ctx.
 func Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -59,14 +60,14 @@ func Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.Join(fmt.Errorf("%s is a directory", path), f.Close())
 	}
-	r, err := decompress(struct {
-		io.Reader
-		io.Closer
-	}{Interruptible(ctx, f), f})
+	ctx, cancel := context.WithCancel(ctx)
+	in, err := decompress(Interruptible(ctx, f))
 	if err != nil {
+		cancel()
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
-	return r, nil
+	in.close = append(in.close, func() error { cancel(); return nil }, f.Close)
+	return in, nil
 }
 
 // input is a decompressed reader over the raw one that Close closes.
@@ -83,35 +84,86 @@ func (i *input) Close() error {
 	return errors.Join(errs...)
 }
 
+// compressions are told by their first bytes; ? stands for any byte.
+var compressions = []struct {
+	magic string
+	open  func(in *input) error
+}{
+	{"\x1f\x8b", (*input).gunzip},
+	{"\x28\xb5\x2f\xfd", (*input).unzstd},
+	{"BZh?1AY&SY", (*input).bunzip2},
+	{"BZh?\x17rE8P\x90", (*input).bunzip2}, // of nothing
+	{"PK\x03\x04", func(*input) error { return errors.New("a zip archive; unpack it and give the file inside") }},
+}
+
+// begins compares head with the beginning of magic.
+func begins(magic string, head []byte) bool {
+	for i := range min(len(magic), len(head)) {
+		if magic[i] != '?' && magic[i] != head[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Decompress returns a reader of r's content, decompressed if it is gzip, zstd
+// or bzip2 by its first bytes. Closing it closes r if r is an io.Closer.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
+	in, err := decompress(r)
+	if err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
 func decompress(r io.Reader) (*input, error) {
 	in := &input{Reader: bufio.NewReaderSize(r, 1<<16)}
 	if c, ok := r.(io.Closer); ok {
 		in.close = append(in.close, c.Close)
 	}
-	// One byte tells whether it is worth waiting for more.
-	head, err := in.Peek(1)
-	if err == nil && (head[0] == '\x1f' || head[0] == '\x28') {
-		head, err = in.Peek(4)
-	}
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		z, err := gzip.NewReader(in.Reader)
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+	// A further byte may be a while in coming: it is asked for only while the
+	// ones before it look like compressed data.
+	for n, more := 1, true; more; n++ {
+		head, err := in.Peek(n)
+		if err != nil && err != io.EOF {
+			return nil, err
 		}
-		in.Reader = bufio.NewReaderSize(z, 1<<16)
-	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		z, err := zstd.NewReader(in.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdMemory))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+		more = false
+		for _, c := range compressions {
+			if !begins(c.magic, head) {
+				continue
+			}
+			if len(head) >= len(c.magic) {
+				return in, c.open(in)
+			}
+			more = err == nil
 		}
-		in.Reader = bufio.NewReaderSize(z, 1<<16)
-		in.close = append([]func() error{func() error { z.Close(); return nil }}, in.close...)
 	}
 	return in, nil
+}
+
+func (i *input) gunzip() error {
+	z, err := gzip.NewReader(i.Reader)
+	if err != nil {
+		return fmt.Errorf("gzip: %w", err)
+	}
+	i.Reader = bufio.NewReaderSize(z, 1<<16)
+	return nil
+}
+
+func (i *input) unzstd() error {
+	z, err := zstd.NewReader(i.Reader, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdMemory))
+	if err != nil {
+		return fmt.Errorf("zstd: %w", err)
+	}
+	i.Reader = bufio.NewReaderSize(z, 1<<16)
+	i.close = append([]func() error{func() error { z.Close(); return nil }}, i.close...)
+	return nil
+}
+
+func (i *input) bunzip2() error {
+	i.Reader = bufio.NewReaderSize(bzip2.NewReader(i.Reader), 1<<16)
+	return nil
 }
 
 // newReader picks the format and goes to the cursor.
@@ -134,8 +186,10 @@ func newReader(name, kind string, r io.ReadCloser, o Options) (Source, error) {
 		s = newJSONL(base, b, o)
 	case FormatLines:
 		s = newLines(base, b)
+	case FormatSentiment140:
+		s, err = newSentiment140(base, b, o)
 	default:
-		return nil, fmt.Errorf("unknown format %q; formats are %s, %s and %s", format, FormatJSONL, FormatCSV, FormatLines)
+		return nil, fmt.Errorf("unknown format %q; formats are %s, %s, %s and %s", format, FormatJSONL, FormatCSV, FormatLines, FormatSentiment140)
 	}
 	if err != nil {
 		return nil, err

@@ -1,9 +1,10 @@
 // Package source reads posts: from a file (JSON lines, CSV or plain lines,
 // plain or compressed), from any reader, or from the built-in sample.
 //
-// Start with OpenFile, NewReader or NewSample, then call Next until io.EOF. A
-// record that cannot be a post comes back as a BadRecordError, after which Next
-// may be called again: the caller decides whether to stop and accounts for it.
+// Start with OpenFile, NewReader or NewSample, then call Next until io.EOF;
+// Paced and Looped replay any source at a rate, and again and again. A record
+// that cannot be a post comes back as a BadRecordError, after which Next may be
+// called again: the caller decides whether to stop and accounts for it.
 package source
 
 import (
@@ -15,9 +16,12 @@ import (
 type Post struct {
 	ID        string // as the source gives it, else made of the source's name and the record's number
 	Text      string // valid UTF-8, not changed in any way
-	Lang      string // as declared: a language tag such as "en" or "en-US"
+	Lang      string // as declared: a language tag such as "en" or "en-US", several with commas between
 	CreatedAt string // as declared
-	Source    string // the source's kind: "file", "stdin", "sample"
+	Source    string // the source's kind: "file", "jetstream", ...
+
+	Key     string // what a duplicate shares, where that is not ID: the first version of an edited post
+	Retweet bool   // the post repeats another one
 }
 
 // Source gives posts one by one.
@@ -30,6 +34,19 @@ type Source interface {
 	Cursor() string
 	// Close releases the input.
 	Close() error
+}
+
+// Notice says what happened to a live source apart from posts.
+type Notice struct {
+	Kind string // what to count it as: "reconnect", "gap", "rate_limit", ...
+	Text string // one line for the operator
+}
+
+// Counter is implemented by sources that meet more than posts.
+type Counter interface {
+	// Counters returns how often each thing was met, by names such as
+	// "deletes", "keep_alives" or "reconnects_stall".
+	Counters() map[string]int64
 }
 
 // BadRecordError reports a record that cannot be a post. The records behind it
@@ -56,10 +73,15 @@ const (
 	FormatJSONL Format = "jsonl" // one JSON object per line
 	FormatCSV   Format = "csv"   // a header line, comma or tab separated, quoted line breaks
 	FormatLines Format = "lines" // each line is a text
+
+	// FormatSentiment140 is the CSV of the Sentiment140 data set: no header, the
+	// columns target, id, date, flag, user and text. A text that is not UTF-8 is
+	// taken for Latin-1.
+	FormatSentiment140 Format = "sentiment140"
 )
 
 // Options says what the fields of the input are called. Names are JSON fields
-// or CSV columns.
+// or CSV columns; "data.text" is also the field text of the JSON object data.
 type Options struct {
 	Format Format
 

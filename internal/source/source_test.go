@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"os"
@@ -47,6 +48,11 @@ func open(t *testing.T, in string, o Options) Source {
 	return s
 }
 
+// post returns a post of kind file.
+func post(id, text, lang, createdAt string) Post {
+	return Post{ID: id, Text: text, Lang: lang, CreatedAt: createdAt, Source: "file"}
+}
+
 func TestFormats(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
@@ -54,22 +60,22 @@ func TestFormats(t *testing.T) {
 		want     []Post
 	}{
 		{"JSON lines", "{\"id\":\"a\",\"text\":\"x\",\"lang\":\"en\",\"created_at\":\"now\",\"more\":[1]}\r\n\n{\"id\":629697200650592256,\"text\":\"y\\n\"}", Options{},
-			[]Post{{"a", "x", "en", "now", "file"}, {"629697200650592256", "y\n", "", "", "file"}}},
+			[]Post{post("a", "x", "en", "now"), post("629697200650592256", "y\n", "", "")}},
 		{"JSON lines without ids", "{\"text\":\"x\"}\n{\"text\":\"\",\"id\":null}\n", Options{},
-			[]Post{{"in:1", "x", "", "", "file"}, {"in:2", "", "", "", "file"}}},
+			[]Post{post("in:1", "x", "", ""), post("in:2", "", "", "")}},
 		{"mapped fields", "{\"k\":1,\"full_text\":\"x\",\"text\":\"no\"}\n", Options{TextField: "full_text", IDField: "k"},
-			[]Post{{"1", "x", "", "", "file"}}},
+			[]Post{post("1", "x", "", "")}},
 		{"CSV", "\xef\xbb\xbfid,text,lang\r\n7,\"x\ny\",en\r\n7,z,\r\n,w,\r\n", Options{},
-			[]Post{{"7", "x\ny", "en", "", "file"}, {"7", "z", "", "", "file"}, {"in:3", "w", "", "", "file"}}},
+			[]Post{post("7", "x\ny", "en", ""), post("7", "z", "", ""), post("in:3", "w", "", "")}},
 		{"CSV columns", "nr,tweet\n5,x\n", Options{TextField: "tweet", IDField: "nr"},
-			[]Post{{"5", "x", "", "", "file"}}},
+			[]Post{post("5", "x", "", "")}},
 		{"lines", "\xef\xbb\xbfone\n\ntwo", Options{Format: FormatLines},
-			[]Post{{"in:1", "one", "", "", "file"}, {"in:2", "", "", "", "file"}, {"in:3", "two", "", "", "file"}}},
+			[]Post{post("in:1", "one", "", ""), post("in:2", "", "", ""), post("in:3", "two", "", "")}},
 		{"empty JSON lines", "", Options{Format: FormatJSONL}, nil},
 	} {
 		posts, bad := drain(t, open(t, c.in, c.o))
 		if !reflect.DeepEqual(posts, c.want) || bad != nil {
-			t.Errorf("%s: got %q, bad %q; want %q", c.name, posts, bad, c.want)
+			t.Errorf("%s: got %+v, bad %q; want %+v", c.name, posts, bad, c.want)
 		}
 	}
 }
@@ -78,7 +84,7 @@ func TestBadRecordsAreNamedAndReadingGoesOn(t *testing.T) {
 	in := strings.Join([]string{`{"text":"ok"}`, `{"text":`, `{"txt":"x"}`, `{"text":5}`, `{"text":"x","id":{}}`, `[1]`, "{\"text\":\"\xff\"}", `{"text":"fine"}`}, "\n")
 	posts, bad := drain(t, open(t, in, Options{}))
 	if len(posts) != 2 || posts[1].ID != "in:8" {
-		t.Errorf("got posts %q", posts)
+		t.Errorf("got posts %+v", posts)
 	}
 	want := []string{"in, line 2: not a JSON object", `in, line 3: no field "text"`, `in, line 4: field "text" is not a string`,
 		`in, line 5: field "id": neither a string nor a number`, "in, line 6: not a JSON object", "in, line 7: not valid UTF-8"}
@@ -92,7 +98,7 @@ func TestBadRecordsAreNamedAndReadingGoesOn(t *testing.T) {
 	}
 	posts, bad = drain(t, open(t, "text\na\nb,c\n\xff\nd\n", Options{}))
 	if len(posts) != 2 || len(bad) != 2 || bad[0] != "in, line 3: 2 fields, the header has 1" || !strings.HasPrefix(bad[1], "in, line 4: not valid UTF-8") {
-		t.Errorf("CSV: got %q, %q", posts, bad)
+		t.Errorf("CSV: got %+v, %q", posts, bad)
 	}
 }
 
@@ -101,6 +107,37 @@ func TestLongLineIsSkipped(t *testing.T) {
 	posts, bad := drain(t, open(t, in, Options{}))
 	if len(posts) != 2 || len(bad) != 1 || !strings.Contains(bad[0], "line 2: the line is longer than 16 MiB") {
 		t.Errorf("got %d posts, bad %q", len(posts), bad)
+	}
+}
+
+// TestSentiment140 reads rows in the form of that data set: quoted, without a
+// header, in Latin-1 here and there.
+func TestSentiment140(t *testing.T) {
+	in := strings.Join([]string{
+		`"0","1467810369","Mon Apr 06 22:19:45 PDT 2009","NO_QUERY","someone","a text, with a comma"`,
+		"\"4\",\"1467810672\",\"Mon Apr 06 22:19:49 PDT 2009\",\"NO_QUERY\",\"caf\xe9\",\"na\xefve caf\xe9 \xa3 5\"",
+		`"4","1467810673","Mon Apr 06 22:19:50 PDT 2009","NO_QUERY","other","naïve in UTF-8"`,
+		`"4","1467810674","Mon Apr 06 22:19:51 PDT 2009","NO_QUERY","too short"`,
+		`"4","","Mon Apr 06 22:19:52 PDT 2009","NO_QUERY","no id","say ""no"""`,
+	}, "\n")
+	posts, bad := drain(t, open(t, in, Options{Format: FormatSentiment140}))
+	want := []Post{
+		{ID: "1467810369", Text: "a text, with a comma", CreatedAt: "Mon Apr 06 22:19:45 PDT 2009", Source: "file"},
+		{ID: "1467810672", Text: "naïve café £ 5", CreatedAt: "Mon Apr 06 22:19:49 PDT 2009", Source: "file"},
+		{ID: "1467810673", Text: "naïve in UTF-8", CreatedAt: "Mon Apr 06 22:19:50 PDT 2009", Source: "file"},
+		{ID: "in:5", Text: `say "no"`, CreatedAt: "Mon Apr 06 22:19:52 PDT 2009", Source: "file"},
+	}
+	if !reflect.DeepEqual(posts, want) {
+		t.Errorf("got %+v, want %+v", posts, want)
+	}
+	if len(bad) != 1 || bad[0] != "in, line 4: 5 fields, want target, id, date, flag, user, text" {
+		t.Errorf("got bad records %q", bad)
+	}
+	if posts, _ := drain(t, open(t, "", Options{Format: FormatSentiment140})); posts != nil {
+		t.Errorf("an empty file has the posts %+v", posts)
+	}
+	if _, err := NewReader("in", "file", strings.NewReader(in), Options{Format: FormatSentiment140, TextField: "text"}); err == nil {
+		t.Error("a column name was accepted")
 	}
 }
 
@@ -125,7 +162,12 @@ func TestCompressedFilesAreRecognised(t *testing.T) {
 	}
 	z.Write(plain)
 	z.Close()
-	for name, content := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zs.Bytes()} {
+	// What bzip2 makes of plain; the library cannot write it.
+	bz, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWcx/RoAAAApZgAAQEAQAECYgBEogACGo9Rkx6oQNA0CJvxTLSJfNoH8XckU4UJDMf0aA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"plain": plain, "gzip": gz.Bytes(), "zstd": zs.Bytes(), "bzip2": bz} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, content, 0o666); err != nil {
 			t.Fatal(err)
@@ -135,7 +177,7 @@ func TestCompressedFilesAreRecognised(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if posts, _ := drain(t, s); len(posts) != 1 || posts[0].ID != "a" {
-			t.Errorf("%s: got %q", name, posts)
+			t.Errorf("%s: got %+v", name, posts)
 		}
 	}
 	cut := filepath.Join(t.TempDir(), "cut.gz")
@@ -156,11 +198,13 @@ func TestCompressedFilesAreRecognised(t *testing.T) {
 
 func TestOpenFileErrorsNameTheFile(t *testing.T) {
 	dir := t.TempDir()
-	empty := filepath.Join(dir, "empty.csv")
-	if err := os.WriteFile(empty, nil, 0o666); err != nil {
-		t.Fatal(err)
+	empty, zip := filepath.Join(dir, "empty.csv"), filepath.Join(dir, "posts.zip")
+	for path, content := range map[string]string{empty: "", zip: "PK\x03\x04\x14\x00"} {
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "none"): "no such file", empty: "the file is empty"} {
+	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "none"): "no such file", empty: "the file is empty", zip: "a zip archive"} {
 		if _, err := OpenFile(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q and %q", err, path, want)
 		}
@@ -195,7 +239,7 @@ func TestCursorGoesOn(t *testing.T) {
 		}
 		want, _ := drain(t, whole)
 		if got, _ := drain(t, rest); !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: got %q, want %q", name, got, want)
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 		if _, err := open("x"); err == nil {
 			t.Errorf("%s: cursor %q was accepted", name, "x")
@@ -209,19 +253,21 @@ func TestCursorGoesOn(t *testing.T) {
 // TestFirstPostIsNotHeldBack: a post comes out although the input, a pipe, says
 // nothing more.
 func TestFirstPostIsNotHeldBack(t *testing.T) {
-	for name, in := range map[string]string{"JSON lines": "\n {\"text\":\"x\"}\n", "CSV": "\xef\xbb\xbftext\nx\n", "lines": "x\n"} {
+	for name, in := range map[string]string{
+		"JSON lines": "\n {\"text\":\"x\"}\n", "CSV": "\xef\xbb\xbftext\nx\n", "lines": "x\n", "sentiment140": "0,1,d,f,u,x\n",
+	} {
 		r, w := io.Pipe()
 		go io.WriteString(w, in)
 		o := Options{}
-		if name == "lines" {
-			o.Format = FormatLines
+		if name == "lines" || name == "sentiment140" {
+			o.Format = Format(name)
 		}
 		s, err := NewReader("in", "stdin", r, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if p, err := s.Next(t.Context()); err != nil || p.Text != "x" {
-			t.Errorf("%s: got %q, %v", name, p, err)
+			t.Errorf("%s: got %+v, %v", name, p, err)
 		}
 	}
 }
