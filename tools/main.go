@@ -35,7 +35,7 @@ system (producer, delivery stream, function, objects) on one machine.`,
 		Version: version(),
 	}
 	cli.Group(root)
-	root.AddCommand(newConvert(), newEvaluate(), newInspect(), newPredict(), newPackage(), newPipeline(), newReport(), newServe(), newVerify())
+	root.AddCommand(newConvert(), newEvaluate(), newImage(), newInspect(), newPredict(), newPackage(), newPipeline(), newReport(), newServe(), newVerify())
 	return root
 }
 

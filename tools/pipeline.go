@@ -47,7 +47,10 @@ the stream; it sends no posts of its own unless --source or --file is given.`,
 			o.Build, o.Addr = fromSource(), addr
 			sends := !serve || cmd.Flags().Changed("source") || posts.File != ""
 			if sends {
-				src, err := posts.Open(ctx, cmd)
+				if err := posts.Resolve(cmd); err != nil {
+					return err
+				}
+				src, err := posts.Open(ctx, cmd, "")
 				if err != nil {
 					return err
 				}
@@ -79,7 +82,7 @@ the stream; it sends no posts of its own unless --source or --file is given.`,
 		},
 	}
 	modelFlag(cmd, &model)
-	posts.AddTo(cmd, "sample", "sample", "file", "stdin")
+	posts.AddTo(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&o.Out, "out", "", "`DIR` for the delivered objects, empty or not there yet (default: a new temporary one)")
 	fs.StringVar(&sent, "sent", "", "`FILE` for the ids of the accepted posts, for coldstream verify")

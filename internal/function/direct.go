@@ -51,13 +51,13 @@ func (h *Handler) label(ctx context.Context, s *scratch, body []byte, l *line) e
 	if err != nil {
 		return err
 	}
-	for i := range s.records {
-		s.texts = append(s.texts, s.records[i].post.text)
+	for i := range s.posts {
+		s.texts = append(s.texts, s.posts[i].text)
 	}
 	h.score(ctx, s, l)
 	for i := range s.failed {
 		if s.failed[i] {
-			l.count(NotScored)
+			l.count(NotScored, 1)
 			return refuse(500, "text %d could not be scored: %v", i, l.scorerErr)
 		}
 	}
@@ -65,20 +65,20 @@ func (h *Handler) label(ctx context.Context, s *scratch, body []byte, l *line) e
 	if !single {
 		s.tmp = append(s.tmp, resultsHead...)
 	}
-	for i := range s.records {
+	for i := range s.posts {
 		if i > 0 {
 			s.tmp = append(s.tmp, ',')
 		}
-		s.tmp = h.appendAnswer(s.tmp, s, i, &s.records[i].post)
-		l.count("")
+		s.tmp = h.appendAnswer(s.tmp, s, i, &s.posts[i])
 	}
+	l.count("", len(s.posts))
 	if !single {
 		s.tmp = append(s.tmp, resultsTail...)
 	}
 	return nil
 }
 
-// readRequest reads the posts of a request into s.records and reports whether
+// readRequest reads the posts of a request into s.posts and reports whether
 // it is a single text.
 func (s *scratch) readRequest(body []byte) (single bool, err error) {
 	var text, texts jsonscan.Value
@@ -105,8 +105,7 @@ func (s *scratch) readRequest(body []byte) (single bool, err error) {
 	case text.Kind != jsonscan.String:
 		return false, refuse(400, `"text" is %v, want a string`, text.Kind)
 	}
-	s.records = append(s.records, record{})
-	p := &s.records[0].post
+	p := s.post()
 	p.readObject(body) // valid, and has a text
 	if len(p.text) > MaxTextBytes {
 		return false, tooBig(`"text"`, len(p.text))
@@ -122,7 +121,7 @@ func (s *scratch) readTexts(texts jsonscan.Value) error {
 	sc.Array()
 	for sc.Element() {
 		v := sc.Value()
-		n := len(s.records)
+		n := len(s.posts)
 		if v.Kind != jsonscan.String {
 			return refuse(400, `"texts" holds %v at index %d, want a string`, v.Kind, n)
 		}
@@ -133,7 +132,7 @@ func (s *scratch) readTexts(texts jsonscan.Value) error {
 		if len(text) > MaxTextBytes {
 			return tooBig(fmt.Sprintf("text %d", n), len(text))
 		}
-		s.records = append(s.records, record{post: post{text: view(text)}})
+		s.post().text = view(text)
 	}
 	return nil
 }

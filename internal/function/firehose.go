@@ -11,7 +11,8 @@ import (
 // record is one record of a transformation event on its way to its answer.
 type record struct {
 	id     []byte // recordId as it stands in the event, quotes included
-	post   post
+	first  int    // its posts are scratch.posts[first:first+held], unless it has a reason
+	held   int    // how many posts it holds; 1 where that cannot be told
 	reason Reason // "" = to be scored
 }
 
@@ -33,7 +34,8 @@ const (
 // transform answers a Firehose transformation event.
 //
 // Every recordId comes back once, in the order of the event: Ok with one line
-// of JSON as its data, or ProcessingFailed with the reason. Failed records come
+// of JSON for each of its posts as its data, or ProcessingFailed with the reason
+// if one of its posts cannot be scored. Failed records come
 // back without data, because the stream keeps what it sent and stores that. An
 // id that stands on several records comes back once, failed, so that the stream
 // stores all of them and loses none. A record without an id cannot be answered;
@@ -47,8 +49,8 @@ func (h *Handler) transform(ctx context.Context, s *scratch, e *event, l *line) 
 	return h.appendRecords(s, l), nil
 }
 
-// readRecords reads the event's records into s.records and the posts among them
-// into s.texts, both in the event's order.
+// readRecords reads the event's records into s.records, their posts into s.posts
+// and the texts to score into s.texts, all in the event's order.
 func (s *scratch) readRecords(e *event) error {
 	s.reserve(base64.StdEncoding.DecodedLen(len(e.records.Raw)))
 	room := MaxAnswerBytes - len(answerHead) - len(answerTail)
@@ -71,7 +73,7 @@ func (s *scratch) readRecords(e *event) error {
 		if room -= maxFailed + len(id.Raw); room < 0 {
 			return fmt.Errorf("event has more records than an answer of %d bytes can name", MaxAnswerBytes)
 		}
-		s.records = append(s.records, record{id: id.Raw})
+		s.records = append(s.records, record{id: id.Raw, first: len(s.posts), held: 1})
 		r := &s.records[len(s.records)-1]
 		if data.Kind != jsonscan.String {
 			r.reason = NoData
@@ -79,12 +81,14 @@ func (s *scratch) readRecords(e *event) error {
 		}
 		var b []byte
 		if b, r.reason = s.decode(data); r.reason == "" {
-			r.reason = r.post.read(b)
+			r.held, r.reason = s.readData(b)
 		}
 	}
 	for i := range s.records {
 		if r := &s.records[i]; r.reason == "" {
-			s.texts = append(s.texts, r.post.text)
+			for n := r.first; n < r.first+r.held; n++ {
+				s.texts = append(s.texts, s.posts[n].text)
+			}
 		}
 	}
 	return nil
@@ -115,10 +119,12 @@ func readRecord(sc *jsonscan.Scanner) (id, data jsonscan.Value) {
 func (h *Handler) appendRecords(s *scratch, l *line) []byte {
 	estimate, reserve := len(answerHead)+len(answerTail), len(answerTail)
 	for i := range s.records {
-		r := &s.records[i]
+		estimate += maxFailed + len(s.records[i].id)
+		reserve += maxFailed + len(s.records[i].id)
+	}
+	for _, text := range s.texts {
 		// A line repeats the text and adds about 150 bytes; base64 adds a third.
-		estimate += maxFailed + len(r.id) + (len(r.post.text)+200)*4/3
-		reserve += maxFailed + len(r.id)
+		estimate += (len(text) + 200) * 4 / 3
 	}
 	out := append(make([]byte, 0, min(estimate, MaxAnswerBytes)), answerHead...)
 	scored := 0
@@ -130,17 +136,13 @@ func (h *Handler) appendRecords(s *scratch, l *line) []byte {
 		out = append(append(out, recordHead...), r.id...)
 		reserve -= maxFailed + len(r.id)
 		if r.reason == "" {
-			if len(s.failed) > 0 && s.failed[scored] {
-				r.reason = NotScored
-			} else {
-				s.tmp = append(h.appendAnswer(s.tmp[:0], s, scored, &r.post), '\n')
-				if need := len(okHead) + base64.StdEncoding.EncodedLen(len(s.tmp)) + len(okTail); len(out)+need+reserve > MaxAnswerBytes {
-					r.reason = AnswerFull
-				}
+			r.reason = h.answerLines(s, scored, s.posts[r.first:r.first+r.held])
+			if need := len(okHead) + base64.StdEncoding.EncodedLen(len(s.tmp)) + len(okTail); r.reason == "" && len(out)+need+reserve > MaxAnswerBytes {
+				r.reason = AnswerFull
 			}
-			scored++
+			scored += r.held
 		}
-		l.count(r.reason)
+		l.count(r.reason, r.held)
 		if r.reason == "" {
 			out = append(out, okHead...)
 			out = base64.StdEncoding.AppendEncode(out, s.tmp)
@@ -152,4 +154,20 @@ func (h *Handler) appendRecords(s *scratch, l *line) []byte {
 		out = append(out, failedTail...)
 	}
 	return append(out, answerTail...)
+}
+
+// answerLines makes s.tmp the lines that answer for posts, whose texts begin at
+// s.texts[first]. One that cannot be scored is the reason for all.
+func (h *Handler) answerLines(s *scratch, first int, posts []post) Reason {
+	s.tmp = s.tmp[:0]
+	for i := range posts {
+		switch {
+		case len(s.failed) > 0 && s.failed[first+i]:
+			return NotScored
+		case len(s.tmp) > MaxAnswerBytes:
+			return AnswerFull
+		}
+		s.tmp = append(h.appendAnswer(s.tmp, s, first+i, &posts[i]), '\n')
+	}
+	return ""
 }

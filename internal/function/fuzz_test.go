@@ -13,10 +13,11 @@ import (
 
 // FuzzInvoke wants, of whatever event: no panic; an answer that is valid JSON
 // within the limit, or an error; from a transformation event every recordId
-// once, in order, with data if and only if it is Ok; and the posts that
-// encoding/json would read.
+// once, in order, with data if and only if it is Ok; and one line for each of
+// the posts that encoding/json would read.
 func FuzzInvoke(f *testing.F) {
 	f.Add(transformEvent("plain text", `{"text":"a \u00e9","id":1,"source":{"a":[1, 2]}}`, "{broken", "\xff", ""))
+	f.Add(transformEvent("{\"text\":\"a\"}\n{\"id\":2,\"text\":\"refused\"}\n", " \r\n{\"text\":\"a\"}\r\n \n{\"text\":\"\\n\"}\n", "{\n\"text\":\"a\"\n}\n", "{\"text\":\"a\"}\n{\"text\":"))
 	f.Add([]byte(`{"records":[{"recordId":"a","data":"YQ=="},{"recordId":"\u0061","data":"Yg=="},{"recordId":"b","data":"Yg"},{"recordId":"c"},{"data":"Yg=="},7]}`))
 	f.Add([]byte(`{"invocationId":"i","records":[{"data":"SGVsbG8\u003d","recordId":"r","kinesisRecordMetadata":{"shardId":"s","sequenceNumber":"495"}}]}`))
 	for _, event := range versions {
@@ -91,43 +92,60 @@ func checkTransformed(t *testing.T, records, out []byte) {
 		if r.RecordID != w.id {
 			t.Fatalf("record %d has id %q, want %q", i, r.RecordID, w.id)
 		}
-		text, ok := readPlainly(w.data)
-		ok = ok && w.seen == 1 && !strings.Contains(text, "refused")
+		texts, ok := readPlainly(w.data)
+		ok = ok && w.seen == 1 && !strings.Contains(strings.Join(texts, "\x00"), "refused")
 		if (r.Result == "Ok") != ok || r.Result != "Ok" && r.Result != "ProcessingFailed" || (r.Data != nil) != ok || (r.Reason == "") != ok {
 			t.Fatalf("record %d: %+v, want ok %v", i, r, ok)
 		}
 		if !ok {
 			continue
 		}
-		line := *r.Data
-		var a answer
-		if err := json.Unmarshal(line, &a); err != nil || a.Message != text || bytes.IndexByte(line, '\n') != len(line)-1 {
-			t.Fatalf("record %d: line %q, want message %q (%v)", i, line, text, err)
+		lines := strings.SplitAfter(string(*r.Data), "\n")
+		if len(lines) != len(texts)+1 || lines[len(texts)] != "" {
+			t.Fatalf("record %d: data %q, want a line for each of %q", i, *r.Data, texts)
+		}
+		for n, text := range texts {
+			var a answer
+			if err := json.Unmarshal([]byte(lines[n]), &a); err != nil || a.Message != text {
+				t.Fatalf("record %d: line %q, want message %q (%v)", i, lines[n], text, err)
+			}
 		}
 	}
 }
 
-// readPlainly reads a record's data as post.read does, by means of encoding/json.
-func readPlainly(raw json.RawMessage) (text string, ok bool) {
+// readPlainly reads a record's data as scratch.readData does, by means of
+// encoding/json.
+func readPlainly(raw json.RawMessage) (texts []string, ok bool) {
 	var s *string
 	if json.Unmarshal(raw, &s) != nil || s == nil {
-		return "", false
+		return nil, false
 	}
 	data, err := base64.StdEncoding.DecodeString(*s)
 	if err != nil || !utf8.Valid(data) || len(data) > MaxTextBytes {
-		return "", false
+		return nil, false
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if cut, found := bytes.CutSuffix(data, []byte("\n")); found {
 		data = bytes.TrimSuffix(cut, []byte("\r"))
 	}
-	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return string(data), true
+	trimmed := bytes.Trim(data, " \t\r\n")
+	if len(trimmed) == 0 || trimmed[0] != '{' {
+		return []string{string(data)}, true
 	}
-	var post map[string]json.RawMessage
-	var value *string
-	if json.Unmarshal(data, &post) != nil || json.Unmarshal(post["text"], &value) != nil || value == nil {
-		return "", false
+	objects := [][]byte{trimmed}
+	if lines := bytes.Split(trimmed, []byte("\n")); json.Valid(lines[0]) {
+		objects = lines
 	}
-	return *value, true
+	for _, object := range objects {
+		if len(bytes.Trim(object, " \t\r")) == 0 {
+			continue
+		}
+		var post map[string]json.RawMessage
+		var value *string
+		if json.Unmarshal(object, &post) != nil || json.Unmarshal(post["text"], &value) != nil || value == nil {
+			return nil, false
+		}
+		texts = append(texts, *value)
+	}
+	return texts, true
 }

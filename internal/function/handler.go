@@ -81,8 +81,9 @@ func (h *Handler) give(s *scratch) {
 // seen, which the caller's payload bounds, and are used again.
 type scratch struct {
 	arena   []byte // decoded data; texts point into it
-	tmp     []byte // text of one escaped string, or one record's answer
+	tmp     []byte // text of one escaped string, or one record's answers
 	records []record
+	posts   []post         // of the records, or of a request
 	ids     map[string]int // index into records by recordId
 	texts   []string       // of the posts to score
 	results []sentiment.Result
@@ -92,7 +93,8 @@ type scratch struct {
 
 func (s *scratch) reset() {
 	s.arena, s.tmp = s.arena[:0], s.tmp[:0]
-	s.records, s.texts, s.results, s.failed = s.records[:0], s.texts[:0], s.results[:0], s.failed[:0]
+	s.records, s.posts = s.records[:0], s.posts[:0]
+	s.texts, s.results, s.failed = s.texts[:0], s.results[:0], s.failed[:0]
 	s.answers = Answers{}
 	clear(s.ids)
 }

@@ -11,12 +11,12 @@ import (
 
 // line is what the log says about one event. It holds no texts.
 type line struct {
-	event        string         // kind of event; "" = unknown
-	invocationID jsonscan.Value // of a Firehose event
-	status       int            // of an HTTP answer, 0 for other events
-	ok           int            // posts scored
-	failed       [len(reasons)]int
-	in, out      int // bytes
+	event        string            // kind of event; "" = unknown
+	invocationID jsonscan.Value    // of a Firehose event
+	status       int               // of an HTTP answer, 0 for other events
+	ok           int               // posts scored
+	failed       [len(reasons)]int // posts, by reason
+	in, out      int               // bytes
 	took         time.Duration
 	scoring      time.Duration // part of took in which posts were scored
 	remote       *Answers      // where a Remote scored
@@ -24,15 +24,15 @@ type line struct {
 	scorerErr    error         // the batch could not be scored at once
 }
 
-// count counts one post.
-func (l *line) count(why Reason) {
+// count counts n posts.
+func (l *line) count(why Reason, n int) {
 	if why == "" {
-		l.ok++
+		l.ok += n
 		return
 	}
 	for i, r := range reasons {
 		if r == why {
-			l.failed[i]++
+			l.failed[i] += n
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"bytes"
 	"encoding/base64"
 	"unicode/utf8"
 
@@ -22,8 +23,8 @@ const (
 	NotBase64   Reason = "not_base64"   // the data is not base64 (standard alphabet, padded)
 	TooBig      Reason = "too_big"      // the data has more than MaxTextBytes
 	NotUTF8     Reason = "not_utf8"     // the data is not UTF-8
-	BadJSON     Reason = "bad_json"     // the data begins with a brace but is no JSON object
-	NoText      Reason = "no_text"      // the JSON object has no "text", or one that is no string
+	BadJSON     Reason = "bad_json"     // the data begins with a brace but is neither a JSON object nor one on each line
+	NoText      Reason = "no_text"      // a JSON object has no "text", or one that is no string
 	DuplicateID Reason = "duplicate_id" // another record of the event has the same id
 	NotScored   Reason = "not_scored"   // the model failed on this post, or the endpoint gave no answer for it
 	AnswerFull  Reason = "answer_full"  // the answer to the event has no room for this record
@@ -47,18 +48,27 @@ type post struct {
 // byteOrderMark begins files that some editors write; it is no text.
 const byteOrderMark = "\xef\xbb\xbf"
 
-// read makes a post of a record's data, which it owns and may overwrite.
+// post appends an empty post to s.posts and returns it. It is good until the
+// next one is appended.
+func (s *scratch) post() *post {
+	s.posts = append(s.posts, post{})
+	return &s.posts[len(s.posts)-1]
+}
+
+// readData appends the posts in a record's data, which it owns and may
+// overwrite, to s.posts and returns how many they are. With a reason s.posts is
+// as before, and held says how many posts fail for it.
 //
 // One line end behind the data belongs to the stream, not to the post, and is
 // dropped. Data whose first character other than white space is '{' must be a
-// JSON object with a member "text"; everything else is the text itself.
-func (p *post) read(data []byte) Reason {
-	*p = post{}
+// JSON object with a member "text", or several, one on each line; everything
+// else is the text itself.
+func (s *scratch) readData(data []byte) (held int, why Reason) {
 	if len(data) > MaxTextBytes {
-		return TooBig
+		return 1, TooBig
 	}
 	if !utf8.Valid(data) {
-		return NotUTF8
+		return 1, NotUTF8
 	}
 	if len(data) >= len(byteOrderMark) && string(data[:len(byteOrderMark)]) == byteOrderMark {
 		data = data[len(byteOrderMark):]
@@ -68,11 +78,74 @@ func (p *post) read(data []byte) Reason {
 			data = data[:n-2]
 		}
 	}
-	if !beginsWithBrace(data) {
-		p.text = view(data)
-		return ""
+	switch {
+	case !beginsWithBrace(data):
+		s.post().text = view(data)
+		return 1, ""
+	case bytes.IndexByte(data, '\n') < 0:
+		return 1, s.readObject(data)
 	}
-	return p.readObject(data)
+	return s.readLines(data)
+}
+
+// readObject appends the post in the JSON object in data.
+func (s *scratch) readObject(data []byte) Reason {
+	n := len(s.posts)
+	why := s.post().readObject(data)
+	if why != "" {
+		s.posts = s.posts[:n]
+	}
+	return why
+}
+
+// readLines reads data of several lines that begins with a brace. If the first
+// line is a JSON object the data is packed and each of its lines is a post: no
+// object that spans lines begins so. Otherwise the data is one post. Lines of
+// white space count for nothing.
+func (s *scratch) readLines(data []byte) (held int, why Reason) {
+	n := len(s.posts)
+	for rest := data; len(rest) > 0; {
+		var line []byte
+		if line, rest, _ = bytes.Cut(rest, newline); isBlank(line) {
+			continue
+		}
+		// What no answer could hold is not scored either.
+		if why = AnswerFull; base64.StdEncoding.EncodedLen(len(s.posts)*minAnswer) <= MaxAnswerBytes {
+			why = s.readObject(line)
+		}
+		switch {
+		case why == BadJSON && len(s.posts) == n:
+			// The scan of a broken line overwrites nothing.
+			return 1, s.readObject(data)
+		case why != "":
+			held = len(s.posts) - n + 1 + countLines(rest)
+			s.posts = s.posts[:n]
+			return held, why
+		}
+	}
+	return len(s.posts) - n, ""
+}
+
+var newline = []byte("\n")
+
+// isBlank reports whether line holds nothing but white space, as JSON knows it.
+func isBlank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+// countLines counts the lines that are not blank.
+func countLines(data []byte) (n int) {
+	for line := range bytes.SplitSeq(data, newline) {
+		if !isBlank(line) {
+			n++
+		}
+	}
+	return n
 }
 
 func beginsWithBrace(data []byte) bool {

@@ -26,11 +26,11 @@ const maxLine = 16 << 20
 // maxBad bounds how many unreadable lines are listed; all are counted.
 const maxBad = 100
 
-// Line is one line of a delivered object: a scored post, or the stream's note
-// about a record that it could not deliver.
+// Line is what a line of a delivered object says about one post: that it was
+// scored, or that the stream could not deliver the record that it was in.
 type Line struct {
 	ID    string // "" = the post came without one
-	Label string // "" for a failed record
+	Label string // "" for a failed post
 	Score float64
 
 	Failed  bool   // the stream's error object says so
@@ -47,8 +47,9 @@ type Results struct {
 	WithoutID int          // scored posts that carry no id
 	Labels    []LabelCount // in the model's order
 
-	Failed   int           // records in error objects
-	Failures []ReasonCount // by code and message, most frequent first
+	Failed      int           // records in error objects
+	FailedPosts int           // posts in those: a record may hold several
+	Failures    []ReasonCount // records by code and message, most frequent first
 
 	Bad     int       // lines that are neither
 	BadList []BadLine // the first of them
@@ -78,8 +79,8 @@ type BadLine struct {
 func (b BadLine) String() string { return fmt.Sprintf("%s, line %d: %s", b.File, b.Line, b.Reason) }
 
 // Read reads all objects under objects, gzip or plain, and calls each (which
-// may be nil) with every line that could be read. Files whose names begin with
-// a dot are left out.
+// may be nil) for every post in the lines that could be read. Files whose names
+// begin with a dot are left out.
 func Read(objects fs.FS, each func(Line) error) (*Results, error) {
 	r := reader{each: each, labels: make(map[string]*LabelCount), reasons: make(map[string]int)}
 	err := fs.WalkDir(objects, ".", func(path string, d fs.DirEntry, err error) error {
@@ -110,6 +111,7 @@ type reader struct {
 	labels  map[string]*LabelCount
 	order   []string // labels as the probabilities of the first line list them
 	reasons map[string]int
+	ids     []string // of the posts in the current line
 }
 
 func (r *reader) object(objects fs.FS, path string) error {
@@ -149,7 +151,10 @@ func (r *reader) object(objects fs.FS, path string) error {
 			r.bad(path, n, err.Error())
 			continue
 		}
-		if r.each != nil {
+		for _, l.ID = range r.ids {
+			if r.each == nil {
+				break
+			}
 			if err := r.each(l); err != nil {
 				return err
 			}
@@ -169,7 +174,8 @@ func (r *reader) bad(path string, line int, reason string) {
 	}
 }
 
-// line reads one line and counts it.
+// line reads one line and counts it. The ids of its posts are in r.ids, not in
+// the Line.
 func (r *reader) line(b []byte) (Line, error) {
 	var v struct {
 		ID            json.RawMessage `json:"id"`
@@ -184,16 +190,19 @@ func (r *reader) line(b []byte) (Line, error) {
 		return Line{}, fmt.Errorf("not a delivered record: %w", err)
 	}
 	if v.ErrorCode != nil {
-		l := Line{ID: recordID(v.RawData), Failed: true, Code: *v.ErrorCode, Message: v.ErrorMessage}
+		l := Line{Failed: true, Code: *v.ErrorCode, Message: v.ErrorMessage}
+		r.ids = appendIDs(r.ids[:0], v.RawData)
 		r.Failed++
+		r.FailedPosts += len(r.ids)
 		r.reasons[l.Code+": "+l.Message]++
 		return l, nil
 	}
 	if v.Sentiment == nil || v.Score == nil {
 		return Line{}, errors.New(`not a delivered record: "sentiment" or "score" is missing`)
 	}
-	l := Line{ID: scalar(v.ID), Label: *v.Sentiment, Score: *v.Score}
-	if l.ID == "" {
+	l := Line{Label: *v.Sentiment, Score: *v.Score}
+	r.ids = append(r.ids[:0], scalar(v.ID))
+	if r.ids[0] == "" {
 		r.WithoutID++
 	}
 	if r.order == nil {
@@ -280,13 +289,33 @@ func scalar(raw json.RawMessage) string {
 	return ""
 }
 
-// recordID returns the id of a record as it was sent, "" if it has none.
-func recordID(data []byte) string {
-	var v struct {
-		ID json.RawMessage `json:"id"`
+// appendIDs appends the ids of the posts in a record as it was sent, "" for a
+// post without one. Data that begins with a brace may be several JSON objects,
+// one on each line, whole or not; everything else is one post.
+func appendIDs(ids []string, data []byte) []string {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
+	if id, ok := postID(data); ok || !bytes.HasPrefix(data, []byte("{")) {
+		return append(ids, id)
 	}
-	if json.Unmarshal(data, &v) != nil {
-		return ""
+	before, any := len(ids), false
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			id, ok := postID(line)
+			ids, any = append(ids, id), any || ok
+		}
 	}
-	return scalar(v.ID)
+	if !any {
+		ids = append(ids[:before], "")
+	}
+	return ids
+}
+
+// postID returns the id of a post, "" if it has none, and whether the post is a
+// JSON object.
+func postID(data []byte) (id string, ok bool) {
+	var v map[string]json.RawMessage
+	if json.Unmarshal(data, &v) != nil || v == nil {
+		return "", false
+	}
+	return scalar(v["id"]), true
 }

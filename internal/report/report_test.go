@@ -51,7 +51,7 @@ func TestCountsByLabel(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []LabelCount{{"Negative", 1, .5}, {"Neutral", 0, 0}, {"Positive", 2, .5}, {"Odd", 1, .5}}
-	if !reflect.DeepEqual(r.Labels, want) || r.Scored != 4 || r.Objects != 3 || r.Failed != 2 || r.Bad != 0 {
+	if !reflect.DeepEqual(r.Labels, want) || r.Scored != 4 || r.Objects != 3 || r.Failed != 2 || r.FailedPosts != 2 || r.Bad != 0 {
 		t.Errorf("got %+v", r)
 	}
 	if len(r.Failures) != 1 || r.Failures[0].Count != 2 || !strings.HasPrefix(r.Failures[0].Reason, "Lambda.ProcessingFailedStatus: ") {
@@ -98,6 +98,34 @@ func TestVerifyComparesMultisets(t *testing.T) {
 	}
 	if v.Sent != 7 || v.Received != 7 || v.Unknown != 1 || v.Anonymous != 2 || v.OK() || Total(v.Missing) != 3 {
 		t.Errorf("got %+v", v)
+	}
+}
+
+// TestPostsOfAFailedRecordAreNamed: a record that failed may hold several posts,
+// whole or not.
+func TestPostsOfAFailedRecordAreNamed(t *testing.T) {
+	sent := ""
+	for id := range 9 {
+		sent += fmt.Sprintf("{\"id\":\"%d\"}\n", id)
+	}
+	all := scored("0", "Positive") +
+		failed("{\"id\":\"1\",\"text\":\"a\"}\n{\"id\":2,\"text\":\"b\"}\n") +
+		failed("\ufeff{\"id\":\"3\",\"text\":\"{\\\"id\\\":8}\"}\r\n\r\n{\"text\":\"no id\"}\r\n{\"id\":\"4\",\"te") + // torn
+		failed("{\n \"id\": \"5\",\n \"text\": \"one object on many lines\"\n}\n") +
+		failed("{\n \"id\": \"6\",\n \"text\": \"torn") +
+		failed("two lines of\n{\"id\":\"8\"}") + failed("")
+	v, err := Verify(t.Context(), strings.NewReader(sent), fstest.MapFS{"a": {Data: []byte(all)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []IDCount{{"1", 1}, {"2", 1}, {"3", 1}, {"5", 1}}; !reflect.DeepEqual(v.Failed, want) {
+		t.Errorf("failed %v, want %v", v.Failed, want)
+	}
+	if want := []IDCount{{"4", 1}, {"6", 1}, {"7", 1}, {"8", 1}}; !reflect.DeepEqual(v.Missing, want) {
+		t.Errorf("missing %v, want %v", v.Missing, want)
+	}
+	if r := v.Results; r.Failed != 6 || r.FailedPosts != 9 || r.Failures[0].Count != 6 || v.Anonymous != 5 || r.Bad != 0 {
+		t.Errorf("got %+v, %d anonymous", r, v.Anonymous)
 	}
 }
 

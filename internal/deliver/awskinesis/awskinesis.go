@@ -1,0 +1,173 @@
+// Package awskinesis puts records into an Amazon Kinesis data stream, or into
+// anything that speaks its protocol. Start with New. It stands apart from
+// package deliver so that only programs that need the AWS SDK link it.
+package awskinesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go"
+
+	"coldstream/internal/deliver"
+)
+
+// Limits of one PutRecords request, partition keys included. The batches of
+// package deliver stay below them.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+const (
+	maxRecords      = 500
+	maxRequestBytes = 5 << 20
+	maxRecordBytes  = 1 << 20
+
+	keyBytes = 16
+)
+
+// RequestTimeout is how long a Stream waits for an answer unless it is told
+// otherwise: 5 MiB on a slow line take a few seconds, a connection that died
+// without a word must not hold the run for ever.
+const RequestTimeout = 60 * time.Second
+
+// Stream is a deliver.Putter for one data stream.
+type Stream struct {
+	Timeout time.Duration // of a request; a later answer is none
+
+	client *kinesis.Client
+	name   string
+	arn    bool // name is an ARN
+}
+
+var (
+	namePattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`)
+	arnPattern  = regexp.MustCompile(`^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$`)
+)
+
+// New returns a Stream called stream, by name or by ARN, reached as cfg says. A
+// name that cannot be one, and missing region or credentials are errors here,
+// before anything is sent.
+func New(ctx context.Context, cfg aws.Config, stream string) (*Stream, error) {
+	arn := arnPattern.MatchString(stream)
+	if !arn && !namePattern.MatchString(stream) {
+		return nil, fmt.Errorf("stream %.200q: want a name of 1 to 128 letters, digits, \"_\", \"-\", \".\", or an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", stream)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("no AWS region; set AWS_REGION")
+	}
+	if cfg.Credentials == nil {
+		return nil, errors.New("no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return nil, fmt.Errorf("no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: %w", err)
+	}
+	return &Stream{Timeout: RequestTimeout, name: stream, arn: arn, client: kinesis.NewFromConfig(cfg, func(o *kinesis.Options) {
+		// Package deliver retries, with its own pace and account.
+		o.Retryer = aws.NopRetryer{}
+	})}, nil
+}
+
+// Put sends one PutRecords request. The answer's refused records are returned;
+// the SDK does not look at them. A request over the service's limits is not
+// sent: it would be refused as a whole, and is poisoned at once.
+func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.Refusal, error) {
+	in := kinesis.PutRecordsInput{Records: make([]types.PutRecordsRequestEntry, len(records))}
+	if in.StreamName = &s.name; s.arn {
+		in.StreamName, in.StreamARN = nil, &s.name
+	}
+	size := 0
+	for i, r := range records {
+		in.Records[i] = types.PutRecordsRequestEntry{Data: r.Data, PartitionKey: partitionKey(r)}
+		size += len(r.Data) + keyBytes
+		if n := len(r.Data) + keyBytes; n > maxRecordBytes {
+			return nil, deliver.Poisoned(fmt.Errorf("stream %s: record %d of the request has %d bytes, more than %d", s.name, i, n, maxRecordBytes))
+		}
+	}
+	if len(records) > maxRecords || size > maxRequestBytes {
+		return nil, deliver.Poisoned(fmt.Errorf("stream %s: request of %d records and %d bytes, more than %d and %d", s.name, len(records), size, maxRecords, maxRequestBytes))
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	out, err := s.client.PutRecords(ctx, &in)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	// Answers stand in the order of the records; without one each, nothing is
+	// known about any of them.
+	if len(out.Records) != len(records) {
+		return nil, fmt.Errorf("stream %s answered for %d of %d records", s.name, len(out.Records), len(records))
+	}
+	var refusals []deliver.Refusal
+	for i, a := range out.Records {
+		if a.ErrorCode != nil {
+			refusals = append(refusals, deliver.Refusal{Index: i, Reason: *a.ErrorCode + ": " + aws.ToString(a.ErrorMessage)})
+		}
+	}
+	return refusals, nil
+}
+
+// partitionKey spreads records over the shards by a hash of their ids, so that
+// a post that is sent again goes to the shard where it went before. A record
+// without an id goes by its data.
+func partitionKey(r deliver.Record) *string {
+	h := fnv.New64a()
+	if r.ID != "" {
+		_, _ = io.WriteString(h, r.ID) // a hash takes everything
+	} else {
+		_, _ = h.Write(r.Data)
+	}
+	return aws.String(fmt.Sprintf("%0*x", keyBytes, h.Sum64()))
+}
+
+// What the service's error codes mean for the records of the request.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html#API_PutRecords_Errors
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html
+var (
+	// Nothing was accepted; a later attempt is likely to pass.
+	slowDown = map[string]bool{
+		"ProvisionedThroughputExceededException": true, "LimitExceededException": true, "KMSThrottlingException": true,
+		"ThrottlingException": true, "Throttling": true, "ServiceUnavailable": true, "RequestExpired": true,
+	}
+	// Later attempts may pass; what became of this one is not known.
+	retryable = map[string]bool{
+		"InternalFailure": true, "InternalFailureException": true, "RequestTimeout": true, "RequestTimeoutException": true,
+	}
+	// A record of the request is at fault: the stream's name was checked.
+	poisoned = map[string]bool{"InvalidArgumentException": true, "ValidationException": true, "SerializationException": true}
+)
+
+// explain shortens the SDK's error to what a reader needs, and marks what
+// trying again cannot mend: the request was understood and refused.
+func (s *Stream) explain(err error) error {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		var network *url.Error
+		if errors.As(err, &network) {
+			err = fmt.Errorf("%s: %w", network.URL, network.Err)
+		}
+		return fmt.Errorf("stream %s: %w", s.name, err)
+	}
+	short := fmt.Errorf("stream %s: %s: %s", s.name, api.ErrorCode(), api.ErrorMessage())
+	code := 0
+	var status interface{ HTTPStatusCode() int }
+	if errors.As(err, &status) {
+		code = status.HTTPStatusCode()
+	}
+	switch {
+	case slowDown[api.ErrorCode()] || code == http.StatusTooManyRequests:
+		return deliver.NotAccepted(short)
+	case poisoned[api.ErrorCode()] || code == http.StatusRequestEntityTooLarge:
+		return deliver.Poisoned(short)
+	case code >= http.StatusBadRequest && code < http.StatusInternalServerError && !retryable[api.ErrorCode()]:
+		return deliver.Permanent(short)
+	}
+	return short
+}
