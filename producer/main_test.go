@@ -69,7 +69,12 @@ func serve(t *testing.T, choose func(firehose.Request) firehose.Fault) (env []st
 		server.Close()
 		_ = sink.Close()
 	})
-	return append(os.Environ(), "AWS_ENDPOINT_URL_FIREHOSE="+server.URL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_CONFIG_FILE="+os.DevNull), objects, stream
+	return awsEnv(server.URL), objects, stream
+}
+
+// awsEnv is the environment of clients of a delivery stream at url.
+func awsEnv(url string) []string {
+	return append(os.Environ(), "AWS_ENDPOINT_URL_FIREHOSE="+url, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_CONFIG_FILE="+os.DevNull)
 }
 
 // lines counts the lines of all files below dir that contain text.

@@ -125,7 +125,7 @@ func runConvert(ctx context.Context, path string, f *convertFlags, stdout io.Wri
 	o := convert.Options{
 		Path:       path,
 		Name:       modelName(path),
-		Converter:  "coldstream " + version(),
+		Converter:  "coldstream " + cli.Version(),
 		Cleaning:   f.clean,
 		NumWords:   f.numWords,
 		MaxLen:     f.maxLen,

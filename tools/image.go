@@ -29,7 +29,7 @@ func newImage() *cobra.Command {
 
 func newImageProducer() *cobra.Command {
 	var out string
-	o := image.Options{Version: version()}
+	o := image.Options{Version: cli.Version()}
 	cmd := &cobra.Command{
 		Use:   "producer -o producer.tar",
 		Short: "Make the producer's container image",

@@ -8,8 +8,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"regexp"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -32,22 +30,9 @@ system (producer, delivery stream, function, objects) on one machine.`,
 		Example: `  coldstream convert model.h5 --tokenizer tokenizer.json --labels Negative,Neutral,Positive -o model.safetensors.zst
   echo "what a wonderful day" | coldstream predict --model model.safetensors.zst
   coldstream pipeline`,
-		Version: version(),
+		Version: cli.Version(),
 	}
 	cli.Group(root)
 	root.AddCommand(newConvert(), newEvaluate(), newImage(), newInspect(), newPredict(), newPackage(), newPipeline(), newReport(), newServe(), newVerify())
 	return root
-}
-
-// release matches the versions of releases; what is built from a checkout has
-// its commit in its version, which has no place in the files it writes.
-var release = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
-
-// version is the release that this program is, or "dev".
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || !release.MatchString(info.Main.Version) {
-		return "dev"
-	}
-	return info.Main.Version
 }

@@ -10,6 +10,8 @@ import (
 // Lines are the files that a command fills line by line while it works. They
 // are opened before the work begins: what could not be listed is not sent.
 type Lines struct {
+	Continue bool // lines are added to what is there: the run goes on where another ended
+
 	used  []string // names of the inputs and of the files
 	files []io.Closer
 }
@@ -20,6 +22,9 @@ func NewLines(inputs ...string) *Lines { return &Lines{used: inputs} }
 // Open adds the file at path.
 func (l *Lines) Open(path string) (*deliver.File, error) {
 	f := deliver.NewFile(path)
+	if l.Continue {
+		f = deliver.ContinueFile(path)
+	}
 	if err := f.Open(); err != nil {
 		return nil, err
 	}

@@ -1,20 +1,26 @@
 // Package deliver moves posts from a source to a target and accounts for every
-// one of them: received = delivered + dead-lettered + filtered + unsent, and
-// unsent is 0 unless the run ended early.
+// one of them:
 //
-// Start with Run. A target is a Putter: a delivery stream (subpackage
-// awsfirehose) or a writer of lines (NewWriter, NewFile).
+//	received = delivered + dead-lettered + filtered + duplicates + unsent
+//
+// and unsent is 0 unless the run ended early. With a spool (Options.Queue) what
+// is unsent is on disk, the account spans all runs that share the spool, and it
+// holds after a kill too.
+//
+// Start with New and Delivery.Run. A target is a Putter: a delivery stream
+// (subpackage awsfirehose), a data stream (awskinesis) or a writer of lines
+// (NewWriter, NewFile).
 package deliver
 
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"time"
 
 	"coldstream/internal/jsonscan"
 	"coldstream/internal/source"
+	"coldstream/internal/spool"
 )
 
 // Limits of one PutRecordBatch request, from the Firehose API reference. The
@@ -26,21 +32,20 @@ const (
 	MaxRecordBytes = 1000 << 10 // before base64
 )
 
-// Record is one post on its way: one JSON line with its line end.
+// Record is one post on its way, a JSON line with its line end; with
+// Options.Aggregate it may be several such lines, with the id of the first.
 type Record struct {
 	ID   string
 	Data []byte
 }
 
-// size is what the record counts against MaxBatchBytes.
-func (r *Record) size() int { return base64.StdEncoding.EncodedLen(len(r.Data)) }
-
-// Putter takes batches of records within the limits above.
+// Putter takes batches of records within the limits above. Put may be called by
+// several goroutines at a time if Options.InFlight is more than 1.
 type Putter interface {
 	// Put hands records over. It returns the records that were refused (all
-	// others were accepted), or an error if the request failed as a whole and
-	// nothing is known. An error that no later attempt can mend is wrapped by
-	// Permanent.
+	// others were accepted), or an error if the request failed as a whole.
+	// Nothing is known about its records then, unless the error is wrapped by
+	// NotAccepted, Poisoned or Permanent.
 	Put(ctx context.Context, records []Record) ([]Refusal, error)
 }
 
@@ -50,13 +55,17 @@ type Refusal struct {
 	Reason string
 }
 
-// permanent marks an error that trying again cannot mend.
-type permanent struct{ error }
-
-func (p permanent) Unwrap() error { return p.error }
-
-// Permanent marks err as one that trying again cannot mend.
-func Permanent(err error) error { return permanent{err} }
+// Queue keeps posts between the source and the target. A *spool.Spool is one.
+type Queue interface {
+	Append(entries []spool.Entry, state []byte) error
+	Has(key uint64) bool
+	Next() (spool.Entry, error)
+	Ack(done []uint64, state []byte) error
+	Pending() (entries int, bytes int64)
+	State() []byte
+	AckState() []byte
+	MaybeSent() int
+}
 
 // DeadLetter is a record that can never be sent, with the reason.
 type DeadLetter struct {
@@ -65,15 +74,27 @@ type DeadLetter struct {
 	Data   []byte `json:"data,omitempty"` // the record as it came, base64 in JSON
 }
 
-// Options steers a Run. The zero value sends everything, tries for ever and
-// ends the run at the first record that cannot be sent.
+// Options steers a Delivery. The zero value keeps posts in memory, sends
+// everything, tries for ever and ends the run at the first record that cannot be
+// sent.
 type Options struct {
-	Filter     func(source.Post) bool    // posts for which it is false are counted and left out; nil = all are sent
-	Count      int                       // end after so many posts that passed the filter; 0 = the whole source
-	Accepted   func([]Record) error      // called with every batch of accepted records; an error ends the run
+	Queue  Queue  // nil = in memory: the source waits while much is unsent
+	Origin string // what the posts come from; a Queue that was filled from another origin is refused
+
+	Filter         func(source.Post) (reason string) // posts with a reason are counted by it and left out; nil = all are sent
+	KeepDuplicates bool                              // send posts with a key that was seen before
+	Count          int                               // end after so many posts that were not left out; 0 = the whole source
+	Aggregate      int                               // put posts into one record up to so many bytes; 0 = each is a record of its own
+
+	Accepted   func([]Record) error      // called with every batch of accepted posts; an error ends the run
 	DeadLetter func(DeadLetter) error    // called with every record that cannot be sent; nil = the first ends the run
 	Progress   func(c Counts, now Event) // called after every request
 
+	// WhenFull says what becomes of a post for which the Queue has no room: with
+	// false the source waits, with true it is a dead letter.
+	WhenFull bool
+
+	InFlight     int           // requests at a time; 0 = 1
 	Linger       time.Duration // how long a batch that is not full waits for more; 0 = 1 s
 	MinDelay     time.Duration // back-off after the first failure; 0 = 200 ms
 	MaxDelay     time.Duration // longest back-off; 0 = 30 s
@@ -83,41 +104,10 @@ type Options struct {
 
 // Event says how the last request went.
 type Event struct {
-	Accepted int
+	Accepted int // posts
 	Refused  int
 	Err      error         // of the request as a whole, or of a refused record
 	Wait     time.Duration // until the next attempt, 0 = none is needed
-}
-
-// Counts is the account of a run.
-type Counts struct {
-	Received     int // posts and bad records read from the source
-	Delivered    int // accepted by the target
-	DeadLettered int // cannot be sent; handed to Options.DeadLetter
-	Filtered     int // left out by Options.Filter
-	Unsent       int // received, not accepted when the run ended early
-	Requests     int // Put calls
-	Retried      int // records put again after a refusal or a failed request
-	Bytes        int // delivered
-}
-
-// Balanced reports whether every received post is accounted for.
-func (c Counts) Balanced() bool {
-	return c.Received == c.Delivered+c.DeadLettered+c.Filtered+c.Unsent
-}
-
-// String is the account as one sentence.
-func (c Counts) String() string {
-	s := fmt.Sprintf("%d received = %d delivered", c.Received, c.Delivered)
-	for _, part := range []struct {
-		n    int
-		what string
-	}{{c.DeadLettered, "dead-lettered"}, {c.Filtered, "filtered"}, {c.Unsent, "not sent"}} {
-		if part.n > 0 {
-			s += fmt.Sprintf(" + %d %s", part.n, part.what)
-		}
-	}
-	return s
 }
 
 // Encode returns the record of a post.
@@ -136,6 +126,9 @@ func Encode(p source.Post) Record {
 	return Record{ID: p.ID, Data: append(b, "}\n"...)}
 }
 
+// encodedLen is what a record counts against MaxBatchBytes.
+func encodedLen(data []byte) int { return base64.StdEncoding.EncodedLen(len(data)) }
+
 // defaults fills in the zero fields.
 func (o Options) defaults() Options {
 	for _, d := range []struct {
@@ -148,80 +141,79 @@ func (o Options) defaults() Options {
 			*d.field = d.usual
 		}
 	}
+	o.InFlight = max(o.InFlight, 1)
+	if o.Queue == nil {
+		o.Queue = newMemory()
+	}
 	return o
 }
 
-// item is what the reader hands to the sender: a record, a dead letter, or a
-// post that was filtered.
-type item struct {
-	record   Record
-	dead     *DeadLetter
-	deadErr  error // names the record for a run without dead letters
-	filtered bool
+// Delivery is one run from a source to a target.
+type Delivery struct {
+	src     source.Source
+	to      Putter
+	o       Options
+	account *account
 }
 
-// Run sends the posts of src to the target until the source ends, o.Count is
-// reached or ctx is cancelled; it returns the account in every case. After
-// cancellation what was received is still sent for o.Grace. The caller closes
-// src.
-func Run(ctx context.Context, src source.Source, to Putter, o Options) (Counts, error) {
+// New returns a Delivery. It fails if the Queue holds posts of another origin,
+// or an account that cannot be read.
+func New(src source.Source, to Putter, o Options) (*Delivery, error) {
 	o = o.defaults()
+	a, err := openAccount(o.Queue, o.Origin)
+	if err != nil {
+		return nil, err
+	}
+	return &Delivery{src: src, to: to, o: o, account: a}, nil
+}
+
+// Cursor returns where the source has to go on, "" for the start: what the
+// source said before the newest post in the queue. A source is opened with it
+// before New, so it takes the queue alone.
+func Cursor(q Queue, origin string) (string, error) {
+	a, err := openAccount(q, origin)
+	if err != nil {
+		return "", err
+	}
+	return a.in.Cursor, nil
+}
+
+// Counts returns the account so far. It may be called at any time.
+func (d *Delivery) Counts() Counts { return d.account.counts() }
+
+// Run sends the posts of the queue and of the source until the source ends,
+// Options.Count is reached or ctx is cancelled; it returns the account in every
+// case. After cancellation what was received is still sent for Options.Grace.
+// Run may be called once. The caller closes source and queue.
+func (d *Delivery) Run(ctx context.Context) (Counts, error) {
 	readCtx, stopReading := context.WithCancel(ctx)
 	defer stopReading()
-	items := make(chan item, MaxRecords)
-	var readErr error // set before items is closed
-	go func() {
-		defer close(items)
-		readErr = read(readCtx, src, o, items)
-	}()
+	in := newIntake(d.src, d.o, d.account)
+	in.start(readCtx)
 
-	s := newSender(ctx, to, o)
-	defer s.release()
-	err := s.loop(items)
-	// The reader may be waiting for room in the channel: what it read counts.
+	s := newSender(ctx, d.to, d.o, d.account, in)
+	err := s.loop()
+	s.release()
+	// What the reader holds is in the account, and in the spool if there is one.
 	stopReading()
-	for it := range items {
-		s.receive(it)
-	}
-	s.counts.Unsent += len(s.pending)
+	readErr := in.wait()
+	counts := d.account.final()
 	switch {
 	case err != nil:
-		return s.counts, err
+		return counts, err
+	case readErr != nil:
+		return counts, readErr
 	case ctx.Err() != nil:
-		return s.counts, context.Cause(ctx)
+		return counts, context.Cause(ctx)
 	}
-	return s.counts, readErr
+	return counts, nil
 }
 
-// read turns the source's posts into items. It never drops an item: the
-// receiver empties the channel until it is closed.
-func read(ctx context.Context, src source.Source, o Options, items chan<- item) error {
-	for taken := 0; o.Count == 0 || taken < o.Count; {
-		p, err := src.Next(ctx)
-		var bad *source.BadRecordError
-		switch {
-		case errors.As(err, &bad):
-			items <- item{dead: &DeadLetter{Reason: bad.Error(), Data: bad.Data}, deadErr: bad}
-			taken++
-			continue
-		case err != nil:
-			if isEOF(err) || ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		if o.Filter != nil && !o.Filter(p) {
-			items <- item{filtered: true}
-			continue
-		}
-		taken++
-		r := Encode(p)
-		if len(r.Data) > MaxRecordBytes {
-			reason := fmt.Sprintf("the record has %d bytes, a delivery stream takes %d", len(r.Data), MaxRecordBytes)
-			items <- item{dead: &DeadLetter{ID: p.ID, Reason: reason, Data: r.Data}, deadErr: fmt.Errorf("post %q: %s", p.ID, reason)}
-			continue
-		}
-		items <- item{record: r}
+// Run is New and Delivery.Run.
+func Run(ctx context.Context, src source.Source, to Putter, o Options) (Counts, error) {
+	d, err := New(src, to, o)
+	if err != nil {
+		return Counts{}, fmt.Errorf("deliver: %w", err)
 	}
-	return nil
+	return d.Run(ctx)
 }

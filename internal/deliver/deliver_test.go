@@ -28,7 +28,7 @@ func (s *stream) Put(ctx context.Context, records []Record) ([]Refusal, error) {
 	s.t.Helper()
 	size := 0
 	for _, r := range records {
-		size += r.size()
+		size += encodedLen(r.Data)
 		if len(r.Data) > MaxRecordBytes {
 			s.t.Errorf("a record has %d bytes", len(r.Data))
 		}
@@ -197,7 +197,12 @@ func TestFilterAndCount(t *testing.T) {
 		return source.Post{ID: fmt.Sprint(i), Lang: []string{"en", "de"}[i%2]}, nil
 	})
 	o := quick()
-	o.Filter = func(p source.Post) bool { return p.Lang == "en" }
+	o.Filter = func(p source.Post) string {
+		if p.Lang != "en" {
+			return "language"
+		}
+		return ""
+	}
 	o.Count = 10
 	c, err := Run(t.Context(), src, &stream{t: t}, o)
 	if err != nil || c.Delivered != 10 || c.Filtered != 10 || !c.Balanced() {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,20 +68,59 @@ func (t *writer) Put(_ context.Context, records []Record) ([]Refusal, error) {
 type File struct {
 	path  string
 	f     *os.File
+	keep  bool // the old content stays
 	made  bool // by Open
-	begun bool // the old content is gone
+	begun bool // the old content is gone, or to stay
 	size  int64
 }
 
 // NewFile returns a File at path.
 func NewFile(path string) *File { return &File{path: path} }
 
+// ContinueFile returns a File at path to which lines are added: those of a run
+// that goes on. A line that was not finished is cut off.
+func ContinueFile(path string) *File { return &File{path: path, keep: true} }
+
 // Open makes sure that lines can be written, before there are any. A file that
 // it had to create and that gets no lines is removed by Close.
 func (t *File) Open() error {
 	_, err := os.Lstat(t.path)
 	t.made = errors.Is(err, fs.ErrNotExist)
-	t.f, err = os.OpenFile(t.path, os.O_WRONLY|os.O_CREATE, 0o666)
+	t.f, err = os.OpenFile(t.path, os.O_RDWR|os.O_CREATE, 0o666)
+	if errors.Is(err, fs.ErrPermission) && !t.keep {
+		t.f, err = os.OpenFile(t.path, os.O_WRONLY, 0o666) // a pipe, perhaps
+	}
+	if err != nil || !t.keep {
+		return err
+	}
+	return t.toEnd()
+}
+
+// toEnd goes behind the last whole line and cuts off what follows.
+func (t *File) toEnd() error {
+	info, err := t.f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	block := make([]byte, 1<<16)
+	end := info.Size()
+	for end > 0 {
+		from := max(0, end-int64(len(block)))
+		b := block[:end-from]
+		if _, err := t.f.ReadAt(b, from); err != nil {
+			return err
+		}
+		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+			end = from + int64(i) + 1
+			break
+		}
+		end = from
+	}
+	t.begun, t.size = true, end
+	if err := t.f.Truncate(end); err != nil {
+		return err
+	}
+	_, err = t.f.Seek(end, io.SeekStart)
 	return err
 }
 

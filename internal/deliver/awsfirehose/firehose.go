@@ -20,12 +20,15 @@ import (
 	"coldstream/internal/deliver"
 )
 
-// requestTimeout bounds one request: 4 MiB on a slow line take a few seconds,
-// a connection that died without a word must not hold the run for ever.
-const requestTimeout = 60 * time.Second
+// RequestTimeout is how long a Stream waits for an answer unless it is told
+// otherwise: 4 MiB on a slow line take a few seconds, a connection that died
+// without a word must not hold the run for ever.
+const RequestTimeout = 60 * time.Second
 
 // Stream is a deliver.Putter for one delivery stream.
 type Stream struct {
+	Timeout time.Duration // of a request; a later answer is none
+
 	client *firehose.Client
 	name   string
 }
@@ -42,7 +45,7 @@ func New(ctx context.Context, cfg aws.Config, name string) (*Stream, error) {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return nil, fmt.Errorf("no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: %w", err)
 	}
-	return &Stream{name: name, client: firehose.NewFromConfig(cfg, func(o *firehose.Options) {
+	return &Stream{Timeout: RequestTimeout, name: name, client: firehose.NewFromConfig(cfg, func(o *firehose.Options) {
 		// Package deliver retries, with its own pace and account.
 		o.Retryer = aws.NopRetryer{}
 	})}, nil
@@ -51,7 +54,7 @@ func New(ctx context.Context, cfg aws.Config, name string) (*Stream, error) {
 // Put sends one PutRecordBatch request. The answer's refused records are
 // returned; the SDK does not look at them.
 func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.Refusal, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	in := firehose.PutRecordBatchInput{DeliveryStreamName: &s.name, Records: make([]types.Record, len(records))}
 	for i, r := range records {
@@ -75,19 +78,19 @@ func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.R
 	return refusals, nil
 }
 
-// retryable are the error codes with status 400 that later attempts may mend.
+// What the service's error codes mean for the records of the request.
 // https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html
-var retryable = map[string]bool{
-	"ThrottlingException":         true,
-	"Throttling":                  true,
-	"ServiceUnavailable":          true,
-	"ServiceUnavailableException": true,
-	"LimitExceededException":      true,
-	"RequestExpired":              true,
-	"InternalFailure":             true,
-	"RequestTimeout":              true,
-	"RequestTimeoutException":     true,
-}
+var (
+	// Nothing was accepted; a later attempt is likely to pass.
+	slowDown = map[string]bool{
+		"ThrottlingException": true, "Throttling": true, "LimitExceededException": true,
+		"ServiceUnavailable": true, "ServiceUnavailableException": true, "RequestExpired": true,
+	}
+	// Later attempts may pass; what became of this one is not known.
+	retryable = map[string]bool{"InternalFailure": true, "RequestTimeout": true, "RequestTimeoutException": true}
+	// A record of the request is at fault.
+	poisoned = map[string]bool{"InvalidArgumentException": true, "ValidationException": true, "SerializationException": true}
+)
 
 // explain shortens the SDK's error to what a reader needs, and marks what
 // trying again cannot mend: the request was understood and refused.
@@ -101,9 +104,17 @@ func (s *Stream) explain(err error) error {
 		return fmt.Errorf("stream %s: %w", s.name, err)
 	}
 	short := fmt.Errorf("stream %s: %s: %s", s.name, api.ErrorCode(), api.ErrorMessage())
+	code := 0
 	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) && status.HTTPStatusCode() >= http.StatusBadRequest &&
-		status.HTTPStatusCode() < http.StatusInternalServerError && status.HTTPStatusCode() != http.StatusTooManyRequests && !retryable[api.ErrorCode()] {
+	if errors.As(err, &status) {
+		code = status.HTTPStatusCode()
+	}
+	switch {
+	case slowDown[api.ErrorCode()] || code == http.StatusTooManyRequests:
+		return deliver.NotAccepted(short)
+	case poisoned[api.ErrorCode()] || code == http.StatusRequestEntityTooLarge:
+		return deliver.Poisoned(short)
+	case code >= http.StatusBadRequest && code < http.StatusInternalServerError && !retryable[api.ErrorCode()]:
 		return deliver.Permanent(short)
 	}
 	return short
