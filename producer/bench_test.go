@@ -74,7 +74,7 @@ func BenchmarkProducer(b *testing.B) {
 		memory := int64(0)
 		for b.Loop() {
 			cmd := exec.CommandContext(b.Context(), python, "testdata/boto3_producer.py", input, "posts")
-			cmd.Env = env
+			cmd.Env = append(env, "AWS_DEFAULT_REGION=us-east-1") // boto3 has its own name for it
 			if out, err := cmd.CombinedOutput(); err != nil {
 				b.Fatalf("%v: %s", err, out)
 			}

@@ -73,7 +73,7 @@ func TestRunsGoOnWhereTheOthersEnded(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		o := quick()
 		o.Queue, o.Origin, o.InFlight, o.Grace = q, "sample", 1+rnd.IntN(4), time.Millisecond
-		left := rnd.IntN(12)
+		left := 1 + rnd.IntN(8)
 		o.Progress = func(Counts, Event) {
 			if left--; left == 0 {
 				cancel()
