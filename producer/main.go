@@ -106,7 +106,7 @@ the run ends early.`,
 	fs.IntVar(&f.inFlight, "in-flight", 2, "`N` requests at a time, 1 to 4")
 	fs.BoolVar(&f.aggregate, "aggregate", false, "put several posts into one record of up to 5 kB, the unit that Firehose charges by; the function splits them")
 	fs.DurationVar(&f.linger, "linger", time.Second, "`TIME` that a batch which is not full waits for more")
-	fs.DurationVar(&f.maxRetryTime, "max-retry-time", 5*time.Minute, "give up when nothing was accepted for this `TIME`; 0 is never")
+	fs.DurationVar(&f.maxRetryTime, "max-retry-time", 5*time.Minute, "give up when nothing was accepted for this `TIME`; 0 is never, which is the default with a spool")
 	fs.DurationVar(&f.timeout, "request-timeout", awsfirehose.RequestTimeout, "`TIME` to wait for the stream's answer, before records are sent again")
 	f.watch.addTo(fs)
 	cli.Required(cmd, "to")
@@ -186,6 +186,9 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 	to, err := f.target(ctx, files, cmd.OutOrStdout())
 	if err != nil {
 		return err
+	}
+	if queue != nil && !cmd.Flags().Changed("max-retry-time") {
+		f.maxRetryTime = 0 // the posts are safe
 	}
 	o, err := f.options(files, queue)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,7 +141,15 @@ func (p *Posts) open(ctx context.Context, cmd *cobra.Command, cursor string) (so
 	case "v11-file":
 		return v11.Open(ctx, p.File, o)
 	case "stdin":
-		o.Cursor = "" // what was read is gone: the input goes on by itself
+		// What was read is gone: the input goes on by itself, and made ids must
+		// not be those of the run before.
+		o.Cursor = ""
+		if cursor != "" {
+			var err error
+			if o.Before, err = strconv.Atoi(cursor); err != nil {
+				return nil, fmt.Errorf("the spool's cursor %q is not a number of records", cursor)
+			}
+		}
 		return source.NewReader("stdin", "stdin", source.Interruptible(ctx, cmd.InOrStdin()), o)
 	}
 	return p.live.open(ctx, cmd, p.Source, p.Count, cursor)

@@ -53,7 +53,8 @@ type intake struct {
 	committed chan struct{} // the sender may look into the queue
 	acked     chan struct{} // the queue may have room again
 	stop      chan struct{} // closed when the sender has ended
-	done      chan struct{} // closed when everything is committed
+	done      chan struct{} // closed when everything is committed, or nothing more will be
+	unread    chan struct{} // closed when the reader has returned
 	err       error         // set before done is closed
 	readErr   error         // set before ended
 }
@@ -61,7 +62,7 @@ type intake struct {
 func newIntake(src source.Source, o Options, a *account) *intake {
 	signal := func() chan struct{} { return make(chan struct{}, 1) }
 	return &intake{src: src, o: o, account: a, keys: map[uint64]struct{}{},
-		work: signal(), room: signal(), committed: signal(), acked: signal(), stop: make(chan struct{}), done: make(chan struct{})}
+		work: signal(), room: signal(), committed: signal(), acked: signal(), stop: make(chan struct{}), done: make(chan struct{}), unread: make(chan struct{})}
 }
 
 // notify leaves a signal for whoever waits next.
@@ -75,6 +76,7 @@ func notify(c chan struct{}) {
 // start begins to read until ctx is cancelled.
 func (in *intake) start(ctx context.Context) {
 	go func() {
+		defer close(in.unread)
 		err := in.read(ctx)
 		in.account.mu.Lock()
 		in.ended, in.readErr = true, err
@@ -92,6 +94,7 @@ func (in *intake) start(ctx context.Context) {
 func (in *intake) wait() error {
 	close(in.stop)
 	<-in.done
+	<-in.unread // the source may be closed then
 	in.account.mu.Lock()
 	defer in.account.mu.Unlock()
 	return errors.Join(in.err, in.readErr)
@@ -126,9 +129,15 @@ func (in *intake) read(ctx context.Context) error {
 	return nil
 }
 
-// wantsMore waits for room; it is false if ctx ends first.
+// wantsMore waits for room; it is false if ctx ends first, or if nothing is
+// committed any more.
 func (in *intake) wantsMore(ctx context.Context) bool {
 	for {
+		select {
+		case <-in.done:
+			return false
+		default:
+		}
 		in.account.mu.Lock()
 		full := len(in.staged) >= stagedEntries || in.bytes >= stagedBytes
 		in.account.mu.Unlock()
@@ -137,8 +146,7 @@ func (in *intake) wantsMore(ctx context.Context) bool {
 		}
 		select {
 		case <-in.room:
-		case <-in.done: // nothing is committed any more
-			return false
+		case <-in.done:
 		case <-ctx.Done():
 			return false
 		}

@@ -178,7 +178,7 @@ func newReader(name, kind string, r io.ReadCloser, o Options) (Source, error) {
 	}
 	var s Source
 	var err error
-	base := reader{name: name, kind: kind, in: r}
+	base := reader{name: name, kind: kind, in: r, records: o.Before}
 	switch format {
 	case FormatCSV:
 		s, err = newCSV(base, b, o)

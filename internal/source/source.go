@@ -91,6 +91,7 @@ type Options struct {
 	CreatedAtField string // "" = "created_at" where there is one
 
 	Cursor string // where to go on, "" = from the start
+	Before int    // records of former inputs, behind which made ids and the cursor count on: of a pipe, which starts anew each time
 }
 
 // field returns the name to look for and whether it must be there.
