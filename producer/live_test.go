@@ -231,6 +231,49 @@ func TestSearchSendsExactlyN(t *testing.T) {
 	}
 }
 
+// TestADefinedNumberOfPostsArrives is the first version's test: search for so
+// many posts, send them, and prove that all arrived. What the run leaves behind
+// is searched for the token.
+func TestADefinedNumberOfPostsArrives(t *testing.T) {
+	const token, n = "t0p-s3cret-t0ken", 130
+	x := xapitest.New(token)
+	for i := range 300 {
+		x.Publish(xapitest.Post{Text: fmt.Sprintf("post %d about coffee", i)})
+	}
+	server := httptest.NewServer(x)
+	t.Cleanup(server.Close)
+	env, objects, stream := serve(t, firehose.RandomFaults(5, firehose.FaultRates{Record: .1, Unavailable: .1}))
+	dir := t.TempDir()
+	sent := filepath.Join(dir, "sent.jsonl")
+	cmd := exec.CommandContext(t.Context(), "producer", "--source", "x-search", "--source-url", server.URL, "--query", "coffee", "--count", fmt.Sprint(n), "--max-posts", "200",
+		"--to", "firehose", "--stream", "posts", "--spool", filepath.Join(dir, "spool"), "--sent", sent, "--summary", filepath.Join(dir, "summary.json"), "--metrics", "127.0.0.1:0", "--emf")
+	cmd.Env = append(env, "X_BEARER_TOKEN="+token)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := stream.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadFile(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := 0
+	for line := range strings.Lines(string(list)) {
+		ids++
+		if id := strings.TrimSuffix(strings.TrimSpace(line), "}"); lines(t, objects, id+",") != 1 {
+			t.Errorf("%s arrived %d times", id, lines(t, objects, id+","))
+		}
+	}
+	if ids != n || lines(t, objects, `"source":"x-search"`) != n {
+		t.Errorf("%d posts were sent, %d arrived, want %d", ids, lines(t, objects, `"source":"x-search"`), n)
+	}
+	if strings.Contains(string(out), "s3cret") || lines(t, dir, "s3cret") > 0 || lines(t, objects, "s3cret") > 0 {
+		t.Error("the token was written down")
+	}
+}
+
 // TestFirstVersionsConfiguration is read with a warning that repeats no secret.
 func TestFirstVersionsConfiguration(t *testing.T) {
 	env, _, stream := serve(t, nil)
