@@ -189,7 +189,11 @@ func (d *Delivery) Run(ctx context.Context) (Counts, error) {
 	readCtx, stopReading := context.WithCancel(ctx)
 	defer stopReading()
 	in := newIntake(d.src, d.o, d.account)
-	in.start(readCtx)
+	// A source or a disk that fails ends the run as an interruption does: what
+	// was received is still sent, but not for ever.
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	in.start(readCtx, fail)
 
 	s := newSender(ctx, d.to, d.o, d.account, in)
 	err := s.loop()
@@ -200,7 +204,7 @@ func (d *Delivery) Run(ctx context.Context) (Counts, error) {
 	counts := d.account.final()
 	switch {
 	case err != nil:
-		return counts, err
+		return counts, err // if the intake failed it begins with that
 	case readErr != nil:
 		return counts, readErr
 	case ctx.Err() != nil:

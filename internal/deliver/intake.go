@@ -73,19 +73,24 @@ func notify(c chan struct{}) {
 	}
 }
 
-// start begins to read until ctx is cancelled.
-func (in *intake) start(ctx context.Context) {
+// start begins to read until ctx is cancelled. An error is given to fail.
+func (in *intake) start(ctx context.Context, fail func(error)) {
 	go func() {
 		defer close(in.unread)
 		err := in.read(ctx)
 		in.account.mu.Lock()
 		in.ended, in.readErr = true, err
 		in.account.mu.Unlock()
+		if err != nil {
+			fail(err)
+		}
 		notify(in.work)
 	}()
 	go func() {
 		defer close(in.done)
-		in.err = in.commit()
+		if in.err = in.commit(); in.err != nil {
+			fail(in.err)
+		}
 	}()
 }
 

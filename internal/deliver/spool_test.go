@@ -332,6 +332,36 @@ func TestAFailingDiskStopsLoudly(t *testing.T) {
 	}
 }
 
+// TestAFailingDiskIsToldDuringAnOutage too: the run does not wait for a target
+// that may never come back.
+func TestAFailingDiskIsToldDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &fillsUp{Queue: newMemory()}
+		to := putterFunc(func(context.Context, []Record) ([]Refusal, error) { return nil, errors.New("connection refused") })
+		start := time.Now()
+		c, err := Run(t.Context(), sample(t, 100_000), to, Options{Queue: q, Grace: 20 * time.Second})
+		if err == nil || !strings.HasPrefix(err.Error(), "write: no space left on device") || c.Received == 0 || c.Received != c.Unsent || !c.Balanced() {
+			t.Errorf("%v, %v", c, err)
+		}
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// fillsUp is a queue whose disk is full after the first commit.
+type fillsUp struct {
+	Queue
+	commits int
+}
+
+func (q *fillsUp) Append(entries []spool.Entry, state []byte) error {
+	if q.commits++; q.commits > 1 {
+		return errors.New("write: no space left on device")
+	}
+	return q.Queue.Append(entries, state)
+}
+
 // TestThePaceFollowsTheTarget: a target that takes 1,000 posts a second and
 // refuses the rest gets little more than that after a while.
 func TestThePaceFollowsTheTarget(t *testing.T) {
