@@ -28,8 +28,33 @@ import (
 // The whole run: go test -run Chaos -timeout 20m ./producer -args -chaos 1000000
 var (
 	chaosPosts = flag.Int("chaos", 20_000, "posts of the chaos test")
-	chaosKill  = flag.Duration("chaos-kill", 0, "longest time between two kills (default: so that there are some)")
+	chaosLife  = flag.Duration("chaos-life", 5*time.Second, "longest life of the producer in a long run")
 )
+
+// killer kills the producer: a long run's after life, a short one's whenever
+// another twelfth of the posts has arrived, so that there are kills however fast
+// the machine is.
+func killer(cmd *exec.Cmd, stream *firehose.Stream, posts, kills int, life time.Duration) (stop func()) {
+	if posts > 100_000 {
+		kill := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		return func() { kill.Stop() }
+	}
+	done := make(chan struct{})
+	go func() {
+		for kills < 8 {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				if stream.Stats().Accepted >= int64(posts/12*(kills+1)) {
+					_ = cmd.Process.Kill()
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(done) }
+}
 
 // ledger is a sink that counts the posts of the objects by their ids.
 type ledger struct {
@@ -123,10 +148,6 @@ func TestChaos(t *testing.T) {
 	}))
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	longest := *chaosKill
-	if longest == 0 {
-		longest = min(300*time.Millisecond+time.Duration(n)*10*time.Microsecond, 5*time.Second)
-	}
 	summary := filepath.Join(dir, "summary.json")
 	start, kills := time.Now(), 0
 	for {
@@ -139,13 +160,10 @@ func TestChaos(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		life := longest/10 + rand.N(longest)
-		if kills > 200 {
-			life = time.Hour // enough of them
-		}
-		kill := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		life := *chaosLife/10 + rand.N(*chaosLife)
+		stop := killer(cmd, stream, n, kills, life)
 		err := cmd.Wait()
-		kill.Stop()
+		stop()
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
 			kills++
