@@ -12,6 +12,7 @@ import (
 var unwanted = []string{
 	"github.com/aws/aws-sdk-go-v2",
 	"github.com/klauspost/compress",
+	"encoding/xml",
 	"coldstream/internal/hdf5",
 	"coldstream/internal/keras",
 	"coldstream/internal/report",
@@ -27,7 +28,7 @@ var unwanted = []string{
 
 // unwantedLean are packages that the function does without when it runs on
 // internal/lean.
-var unwantedLean = []string{"net", "net/http", "crypto/tls", "github.com/aws/aws-lambda-go", "log", "coldstream/internal/remote"}
+var unwantedLean = []string{"net", "net/http", "crypto/tls", "github.com/aws/aws-lambda-go", "log", "coldstream/internal/remote", "coldstream/internal/s3lite", "coldstream/internal/backfill", "compress/gzip"}
 
 func TestLinkedPackages(t *testing.T) {
 	for tags, unwanted := range map[string][]string{

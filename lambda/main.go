@@ -1,11 +1,12 @@
 // Command lambda is the deployed function: it answers Firehose transformation
 // events, HTTP requests and direct invocations with the model that lies beside
-// it, or with the endpoint that ENDPOINT_URL names. `coldstream package` builds
-// it and makes the zip.
+// it, or with the endpoint that ENDPOINT_URL names. With BACKFILL_TO it also
+// scores whole objects for S3 Batch Operations. `coldstream package` builds it
+// and makes the zip.
 //
 // With the build tag lambda.norpc it runs on aws-lambda-go; without it on this
 // project's own client of the Runtime API, which starts sooner and knows no
-// endpoint.
+// endpoint and no objects.
 package main
 
 import (
@@ -36,6 +37,9 @@ func run(ctx context.Context, address string, logs io.Writer) error {
 		return errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program runs on AWS Lambda; to try it on this machine, run coldstream pipeline")
 	}
 	h, err := handler(logs)
+	if err == nil && os.Getenv(backfillVariable) != "" {
+		err = setBackfill(h)
+	}
 	if err != nil {
 		if e := lean.FailInit(address, err); e != nil {
 			return fmt.Errorf("%w (and Lambda could not be told: %v)", err, e)
@@ -47,6 +51,9 @@ func run(ctx context.Context, address string, logs io.Writer) error {
 
 // endpointVariable, if it is set, has posts scored by an endpoint.
 const endpointVariable = "ENDPOINT_URL"
+
+// backfillVariable, if it is set, has tasks of S3 Batch Operations answered.
+const backfillVariable = "BACKFILL_TO"
 
 // handler returns the handler with the model beside the program, or with the
 // endpoint that the environment names.

@@ -10,8 +10,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"coldstream/internal/backfill"
 	"coldstream/internal/function"
 	"coldstream/internal/remote"
+	"coldstream/internal/s3lite"
 )
 
 // serve runs on aws-lambda-go, which reads the address from the environment and
@@ -34,4 +36,23 @@ func remoteHandler(logs io.Writer) (*function.Handler, error) {
 		return nil, err
 	}
 	return function.NewRemoteHandler(e, logs), nil
+}
+
+// setBackfill has h score the objects of S3 Batch Operations tasks. Results go
+// where the environment says.
+func setBackfill(h *function.Handler) error {
+	to, err := backfill.FromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	o, err := s3lite.FromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	client, err := s3lite.New(o)
+	if err != nil {
+		return err
+	}
+	h.SetBackfill(backfill.New(client, to))
+	return nil
 }

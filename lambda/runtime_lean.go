@@ -20,3 +20,8 @@ func serve(ctx context.Context, address string, h *function.Handler, logs io.Wri
 func remoteHandler(io.Writer) (*function.Handler, error) {
 	return nil, errors.New(endpointVariable + " is set, but this function is built for the lean runtime, which has no HTTP client; package it with --runtime aws")
 }
+
+// setBackfill refuses for the same reason.
+func setBackfill(*function.Handler) error {
+	return errors.New(backfillVariable + " is set, but this function is built for the lean runtime, which has no HTTP client; package it with --runtime aws")
+}

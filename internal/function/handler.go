@@ -4,8 +4,9 @@
 // scores elsewhere; Handler.Invoke answers one event. It tells events apart by
 // their shape: a Firehose transformation event, a request through a function
 // URL, an HTTP API or a REST API, or {"text"} and {"texts"} as they are.
-// Handler.Respond answers a request that came without an event around it. JSON
-// and base64 are read and written by code of this project, so that a record
+// Handler.Respond answers a request that came without an event around it.
+// Handler.SetBackfill has it answer tasks of S3 Batch Operations too. JSON and
+// base64 are read and written by code of this project, so that a record
 // costs neither reflection nor an allocation of its own.
 package function
 
@@ -45,6 +46,8 @@ type Handler struct {
 	model  []byte // `,"model":"NAME"`, the member behind the scorer's
 	remote Remote // scores instead of scorer; nil = scorer does
 	logs   logger
+
+	backfill Backfill // scores whole objects; nil = cannot
 
 	mu   sync.Mutex
 	free []*scratch // as many as events were ever answered at the same time
@@ -134,11 +137,10 @@ func (h *Handler) answer(ctx context.Context, s *scratch, payload []byte, l *lin
 			return shape.answer(h, ctx, s, &e, l)
 		}
 	}
-	return nil, errors.New(`event is not known: want "records" (Firehose), "requestContext" or "httpMethod" (HTTP), "text" or "texts"`)
+	return nil, errors.New(`event is not known: want "records" (Firehose), "requestContext" or "httpMethod" (HTTP), "tasks" (S3 Batch Operations), "text" or "texts"`)
 }
 
-// shapes are the kinds of events, the first that fits an event answers it. An
-// S3 Batch Operations task ("tasks") will be one more row.
+// shapes are the kinds of events, the first that fits an event answers it.
 var shapes = []struct {
 	name   string
 	is     func(*event) bool
@@ -146,6 +148,7 @@ var shapes = []struct {
 }{
 	{"firehose", func(e *event) bool { return e.records.Kind == jsonscan.Array }, (*Handler).transform},
 	{"http", (*event).isHTTP, (*Handler).serveHTTP},
+	{"s3batch", func(e *event) bool { return e.tasks.Kind != jsonscan.None }, (*Handler).runTasks},
 	{"direct", func(e *event) bool { return e.text.Kind != jsonscan.None || e.texts.Kind != jsonscan.None }, (*Handler).direct},
 }
 
@@ -159,6 +162,8 @@ type event struct {
 	requestContext, httpMethod, path, rawPath, body, isBase64 jsonscan.Value // HTTP, both versions
 
 	text, texts jsonscan.Value // direct
+
+	tasks, schema jsonscan.Value // S3 Batch Operations, with invocationID
 }
 
 // readEvent checks that payload is one JSON object and finds its members.
@@ -187,6 +192,7 @@ func (e *event) member(key jsonscan.Value) *jsonscan.Value {
 		{"requestContext", &e.requestContext}, {"httpMethod", &e.httpMethod}, {"path", &e.path},
 		{"rawPath", &e.rawPath}, {"body", &e.body}, {"isBase64Encoded", &e.isBase64},
 		{"text", &e.text}, {"texts", &e.texts},
+		{"tasks", &e.tasks}, {"invocationSchemaVersion", &e.schema},
 	} {
 		if key.Is(m.name) {
 			return m.dst

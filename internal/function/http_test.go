@@ -201,7 +201,7 @@ func TestUnknownEventsAreErrors(t *testing.T) {
 		`{}`:                            "event is not known",
 		`{"Records":[]}`:                "event is not known",
 		`{"records":{}}`:                "event is not known",
-		`{"tasks":[]}`:                  "event is not known",
+		`{"tasks":[]}`:                  "event is a task of S3 Batch Operations, which this function is not set up for",
 		`{"source":"aws.events","a":1}`: "event is not known",
 	} {
 		out, err := h.Invoke(t.Context(), []byte(event))

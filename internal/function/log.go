@@ -12,7 +12,7 @@ import (
 // line is what the log says about one event. It holds no texts.
 type line struct {
 	event        string            // kind of event; "" = unknown
-	invocationID jsonscan.Value    // of a Firehose event
+	invocationID jsonscan.Value    // of a Firehose event or a task
 	status       int               // of an HTTP answer, 0 for other events
 	ok           int               // posts scored
 	failed       [len(reasons)]int // posts, by reason
@@ -22,6 +22,7 @@ type line struct {
 	remote       *Answers      // where a Remote scored
 	err          error         // the event as a whole was refused
 	scorerErr    error         // the batch could not be scored at once
+	taskErr      error         // the last task that failed
 }
 
 // count counts n posts.
@@ -62,7 +63,7 @@ func (g *logger) write(l *line) {
 		level, message = "WARN", "request refused"
 	case l.err != nil:
 		level, message = "ERROR", "event refused"
-	case failed > 0 || l.scorerErr != nil:
+	case failed > 0 || l.scorerErr != nil || l.taskErr != nil:
 		level = "WARN"
 	}
 	g.mu.Lock()
@@ -113,7 +114,7 @@ func (g *logger) write(l *line) {
 	for _, e := range [...]struct {
 		name string
 		err  error
-	}{{"error", l.err}, {scorerErr, l.scorerErr}} {
+	}{{"error", l.err}, {scorerErr, l.scorerErr}, {"task_error", l.taskErr}} {
 		if e.err != nil {
 			b = append(append(append(b, `,"`...), e.name...), `":`...)
 			b = jsonscan.AppendQuoted(b, e.err.Error())

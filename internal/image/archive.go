@@ -21,11 +21,11 @@ type loadEntry struct {
 
 // writeArchive writes img as an OCI layout in a tar which has the manifest.json
 // of `docker save` beside it, as Docker itself writes them since version 25:
-// both ways lead to the same blobs. It returns the image's digest.
-func writeArchive(w io.Writer, img v1.Image, arch string, tag name.Tag) (v1.Hash, error) {
+// both ways lead to the same blobs.
+func writeArchive(w io.Writer, img v1.Image, arch string, tag name.Tag) error {
 	descriptor, err := partial.Descriptor(img)
 	if err != nil {
-		return v1.Hash{}, err
+		return err
 	}
 	descriptor.ArtifactType = "" // an image is none
 	// containerd takes the name from the first, others the tag from the second.
@@ -34,16 +34,16 @@ func writeArchive(w io.Writer, img v1.Image, arch string, tag name.Tag) (v1.Hash
 	descriptor.Platform = &v1.Platform{Architecture: arch, OS: "linux"}
 	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{*descriptor}})
 	if err != nil {
-		return v1.Hash{}, err
+		return err
 	}
 	blobs, load, err := readBlobs(img, descriptor.Digest)
 	if err != nil {
-		return v1.Hash{}, err
+		return err
 	}
 	load.RepoTags = []string{strings.TrimPrefix(strings.TrimPrefix(full, "docker.io/"), "library/")}
 	manifest, err := json.Marshal([]loadEntry{load})
 	if err != nil {
-		return v1.Hash{}, err
+		return err
 	}
 	t := newTar(w)
 	t.add(entry{name: "oci-layout", mode: 0o644, body: []byte(`{"imageLayoutVersion":"1.0.0"}`)})
@@ -54,7 +54,7 @@ func writeArchive(w io.Writer, img v1.Image, arch string, tag name.Tag) (v1.Hash
 	for _, b := range blobs {
 		t.add(b)
 	}
-	return descriptor.Digest, t.close()
+	return t.close()
 }
 
 // readBlobs returns the manifest, the configuration and the layers of img as

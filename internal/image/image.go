@@ -1,8 +1,8 @@
 // Package image makes the producer's container image: an OCI image of a static
 // program on no base image, written without a container engine.
 //
-// Producer writes one into a file that `docker load`, podman, skopeo, crane and
-// containerd take. The same options and program make the same bytes, every time
+// Producer makes one, Image.Save writes it into a file that `docker load`, podman,
+// skopeo, crane and containerd take, Image.Push puts it into a registry. The same options and program make the same bytes, every time
 // and on every machine.
 package image
 
@@ -33,37 +33,67 @@ const (
 // epoch is the date of everything in the image, that of the function's zip.
 var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Options say what image to make. All are required.
+// Options say what image to make. Arch and Version are required.
 type Options struct {
-	Arch    string // one of bundle.Arches
-	Tag     string // name under which the image is loaded: coldstream-producer:latest
-	Version string // of this project, as a label says it
+	Arch       string // one of bundle.Arches
+	Tag        string // name under which the image is loaded: coldstream-producer:latest
+	Version    string // of this project, as a label says it
+	Repository string // where the image is pushed; Tag is then one in it, "" = one that is made of the digest
 }
 
-// Producer writes the image of the producer to w and returns its digest, by
-// which a registry will know it. build returns the producer's program.
-func Producer(ctx context.Context, w io.Writer, o Options, build bundle.Builder) (digest string, err error) {
+// Image is a finished image.
+type Image struct {
+	image  v1.Image
+	digest v1.Hash
+	arch   string
+	tag    name.Tag
+}
+
+// Producer makes the image of the producer. build returns the producer's
+// program.
+func Producer(ctx context.Context, o Options, build bundle.Builder) (*Image, error) {
 	if !slices.Contains(bundle.Arches, o.Arch) {
-		return "", fmt.Errorf("image: architecture %q is not known; want %s", o.Arch, strings.Join(bundle.Arches, " or "))
+		return nil, fmt.Errorf("image: architecture %q is not known; want %s", o.Arch, strings.Join(bundle.Arches, " or "))
 	}
-	tag, err := name.NewTag(o.Tag)
+	tag, err := parseTag(o)
 	if err != nil {
-		return "", fmt.Errorf("image: tag %q: %w; want a name like coldstream-producer:latest", o.Tag, err)
+		return nil, err
 	}
 	// Runtime lean means no build tags; the producer has no runtime to choose.
 	binary, err := build(ctx, bundle.Target{Arch: o.Arch, Runtime: "lean"})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	img, err := makeImage(o, binary)
 	if err != nil {
-		return "", fmt.Errorf("image: %w", err)
+		return nil, fmt.Errorf("image: %w", err)
 	}
-	hash, err := writeArchive(w, img, o.Arch, tag)
+	digest, err := img.Digest()
 	if err != nil {
-		return "", fmt.Errorf("image: %w", err)
+		return nil, fmt.Errorf("image: %w", err)
 	}
-	return hash.String(), nil
+	if o.Repository != "" && o.Tag == "" {
+		tag = tag.Repository.Tag("sha-" + digest.Hex[:tagDigits])
+	}
+	return &Image{image: img, digest: digest, arch: o.Arch, tag: tag}, nil
+}
+
+// tagDigits is how much of the digest a tag that is made of it has: as much as
+// engines show.
+const tagDigits = 12
+
+// Digest is what a registry knows the image by: sha256:...
+func (i *Image) Digest() string { return i.digest.String() }
+
+// Tag is the image's full name.
+func (i *Image) Tag() string { return i.tag.String() }
+
+// Save writes the image to w, as one file.
+func (i *Image) Save(w io.Writer) error {
+	if err := writeArchive(w, i.image, i.arch, i.tag); err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	return nil
 }
 
 // makeImage puts the layers and their configuration together. The program has a

@@ -42,11 +42,20 @@ func given(program []byte) bundle.Builder {
 	return func(context.Context, bundle.Target) ([]byte, error) { return program, nil }
 }
 
+// save makes an image and writes it to w.
+func save(ctx context.Context, w io.Writer, o Options, build bundle.Builder) (digest string, err error) {
+	img, err := Producer(ctx, o, build)
+	if err != nil {
+		return "", err
+	}
+	return img.Digest(), img.Save(w)
+}
+
 // archive makes an image of a program that is none.
 func archive(t *testing.T) (b []byte, digest string) {
 	t.Helper()
 	var w bytes.Buffer
-	digest, err := Producer(t.Context(), &w, options, given([]byte("program")))
+	digest, err := save(t.Context(), &w, options, given([]byte("program")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,12 +246,12 @@ func TestWhatCannotBeMade(t *testing.T) {
 		broken.Error():      {Arch: "arm64", Tag: "a"},
 	} {
 		var w bytes.Buffer
-		if _, err := Producer(t.Context(), &w, o, failing); err == nil || !strings.HasPrefix(err.Error(), want) || w.Len() > 0 {
+		if _, err := save(t.Context(), &w, o, failing); err == nil || !strings.HasPrefix(err.Error(), want) || w.Len() > 0 {
 			t.Errorf("%+v: %v, %d bytes", o, err, w.Len())
 		}
 	}
 	full := errors.New("no space left")
-	if _, err := Producer(t.Context(), failingWriter{full}, options, given(nil)); !errors.Is(err, full) {
+	if _, err := save(t.Context(), failingWriter{full}, options, given(nil)); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -256,7 +265,7 @@ var built = sync.OnceValues(func() ([]byte, error) {
 	var w bytes.Buffer
 	o := options
 	o.Arch = runtime.GOARCH
-	_, err := Producer(context.Background(), &w, o, bundle.FromPackage(".", "./producer"))
+	_, err := save(context.Background(), &w, o, bundle.FromPackage(".", "./producer"))
 	return w.Bytes(), err
 })
 
