@@ -5,16 +5,12 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"coldstream/internal/mototest"
 )
 
 // A moto is a server that speaks the management calls of AWS.
@@ -23,59 +19,10 @@ type moto struct {
 	url string
 }
 
-// startMoto starts the server that .ci/moto makes ready, on a loopback port.
+// startMoto starts the server with the policies that AWS has of its own.
 func startMoto(t *testing.T) *moto {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skipf("SKIPPED, nothing was applied: no folder for caches: %v", err)
-	}
-	ready, _ := filepath.Glob(filepath.Join(cache, "coldstream-bench", "moto-*", "complete"))
-	if len(ready) == 0 {
-		t.Skip("SKIPPED, nothing was applied: Moto is not there; .ci/moto makes it ready")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	host, port, _ := net.SplitHostPort(address)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(t.TempDir(), "moto.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(filepath.Dir(slices.Max(ready)), "bin", "moto_server"), "-H", host, "-p", port)
-	cmd.Env = append(os.Environ(), "MOTO_IAM_LOAD_MANAGED_POLICIES=true")
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		if cmd.Process.Kill() == nil {
-			<-ended
-		}
-		log.Close()
-	})
-	for range 600 { // imports take seconds on a busy machine
-		res, err := http.Get("http://" + address + "/moto-api/data.json")
-		if err == nil {
-			res.Body.Close()
-			return &moto{t, "http://" + address}
-		}
-		select {
-		case err := <-ended:
-			b, _ := os.ReadFile(log.Name())
-			t.Fatalf("moto_server ended: %v\n%s", err, b)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	t.Fatal("moto_server does not answer")
-	return nil
+	return &moto{t, mototest.Start(t, "MOTO_IAM_LOAD_MANAGED_POLICIES=true")}
 }
 
 // call sends a request as the SDK of service would, and returns the answer's

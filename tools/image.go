@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -59,7 +58,7 @@ nothing to do, if it is another the command fails.`,
 			}
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "building the producer for "+o.Arch, 0)
 			defer progress.Done()
-			img, err := image.Producer(ctx, o, producerFromSource())
+			img, err := image.Producer(ctx, o, bundle.FromPackage(sourceDir(), "./producer"))
 			if err != nil {
 				return err
 			}
@@ -112,14 +111,4 @@ func pushImage(cmd *cobra.Command, img *image.Image) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s, %s\n", img.Tag(), what, img.Digest())
 	return err
-}
-
-// producerFromSource builds the producer as fromSource builds the function.
-func producerFromSource() bundle.Builder {
-	_, file, _, _ := runtime.Caller(0)
-	dir := filepath.Dir(file)
-	if _, err := os.Stat(dir); err != nil || !filepath.IsAbs(dir) {
-		dir = "."
-	}
-	return bundle.FromPackage(dir, "./producer")
 }

@@ -79,13 +79,16 @@ func printSize(w io.Writer, path string) error {
 	return err
 }
 
-// fromSource builds the function from the clone that this program was built
-// from or, where that is gone, from the one around the working directory.
-func fromSource() bundle.Builder {
+// fromSource builds the function from the source.
+func fromSource() bundle.Builder { return bundle.FromSource(sourceDir()) }
+
+// sourceDir is a folder of the clone that this program was built from or, where
+// that is gone, of the one around the working directory.
+func sourceDir() string {
 	_, file, _, _ := runtime.Caller(0)
 	dir := filepath.Dir(file)
 	if _, err := os.Stat(dir); err != nil || !filepath.IsAbs(dir) {
 		dir = "."
 	}
-	return bundle.FromSource(dir)
+	return dir
 }

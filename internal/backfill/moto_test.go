@@ -3,15 +3,8 @@ package backfill
 import (
 	"bytes"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -19,67 +12,16 @@ import (
 
 	"coldstream/internal/function"
 	"coldstream/internal/manifest"
+	"coldstream/internal/mototest"
 	"coldstream/internal/s3lite"
 	"coldstream/internal/sentiment"
 	"coldstream/weights/pretrained"
 )
 
-// startMoto starts the server that .ci/moto makes ready and returns its address.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts Moto: not in -short mode")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skipf("no folder for caches: %v", err)
-	}
-	ready, _ := filepath.Glob(filepath.Join(cache, "coldstream-bench", "moto-*", "complete"))
-	if len(ready) == 0 {
-		t.Skip("Moto is not there: .ci/moto makes it ready")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	cmd := exec.Command(filepath.Join(filepath.Dir(slices.Max(ready)), "bin", "moto_server"), "-H", host, "-p", port)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		if cmd.Process.Kill() == nil {
-			<-ended
-		}
-	})
-	for range 600 { // imports take seconds on a busy machine
-		res, err := http.Get("http://" + host + ":" + port + "/moto-api/data.json")
-		if err == nil {
-			res.Body.Close()
-			return "http://" + host + ":" + port
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("Moto ended: %v: %s", err, log.String())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	t.Fatalf("Moto does not answer: %s", log.String())
-	return ""
-}
-
 // TestFromManifestToResultsOnMoto: objects that the SDK stored, the manifest of
 // the bucket, a task for each of its lines, and results that the SDK reads.
 func TestFromManifestToResultsOnMoto(t *testing.T) {
-	url := startMoto(t)
+	url := mototest.Start(t)
 	sdk := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: &url, UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("a", "s", "")})
 	for _, bucket := range []string{"source", "results"} {
 		if _, err := sdk.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {

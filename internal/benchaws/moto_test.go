@@ -5,14 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,69 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"coldstream/internal/mototest"
 )
-
-// startMoto starts the server that .ci/moto makes ready and returns its address.
-func startMoto(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("starts Moto: not in -short mode")
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skipf("no folder for caches: %v", err)
-	}
-	ready, _ := filepath.Glob(filepath.Join(cache, "coldstream-bench", "moto-*", "complete"))
-	if len(ready) == 0 {
-		t.Skip("Moto is not there: .ci/moto makes it ready")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	host, port, _ := net.SplitHostPort(address)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	newest := slices.MaxFunc(ready, func(a, b string) int { return modified(t, a).Compare(modified(t, b)) })
-	cmd := exec.Command(filepath.Join(filepath.Dir(newest), "bin", "moto_server"), "-H", host, "-p", port)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		if cmd.Process.Kill() == nil {
-			<-ended
-		}
-	})
-	for range 600 { // imports take seconds on a busy machine
-		res, err := http.Get("http://" + address + "/moto-api/data.json")
-		if err == nil {
-			res.Body.Close()
-			return "http://" + address
-		}
-		select {
-		case err := <-ended:
-			t.Fatalf("moto_server ended: %v\n%s", err, log.String())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	t.Fatal("moto_server does not answer")
-	return ""
-}
-
-func modified(t *testing.T, path string) time.Time {
-	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.ModTime()
-}
 
 // role makes an IAM role that functions can have.
 func role(t *testing.T, address string) string {
@@ -111,7 +46,7 @@ func role(t *testing.T, address string) string {
 // TestManagementAgainstMoto: functions are made, found by their tags, changed
 // and set back through a server that we have not written.
 func TestManagementAgainstMoto(t *testing.T) {
-	address := startMoto(t)
+	address := mototest.Start(t)
 	c := newTestClient(t, address)
 	arn := role(t, address)
 	var code bytes.Buffer

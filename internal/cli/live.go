@@ -97,7 +97,10 @@ func (l *liveFlags) open(ctx context.Context, cmd *cobra.Command, kind string, c
 	}
 	ref := l.token
 	if ref == "" {
-		ref = map[bool]string{true: "env:X_BEARER_TOKEN", false: "env:MASTODON_TOKEN"}[ofX(kind)]
+		ref = "env:MASTODON_TOKEN"
+		if ofX(kind) {
+			ref = "env:X_BEARER_TOKEN"
+		}
 	}
 	token := l.given
 	if token == "" || l.token != "" {

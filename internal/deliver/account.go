@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"coldstream/internal/spool"
 )
 
 // Counts is the account of a run, or of all runs with one spool.
@@ -137,12 +135,12 @@ func (a *account) final() Counts {
 func (a *account) counts() Counts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, spooled := a.queue.(*spool.Spool)
+	_, forgets := a.queue.(*memory)
 	c := Counts{
 		Received: a.in.Received + a.broken, Delivered: a.out.Delivered, DeadLettered: a.in.DeadLettered + a.out.DeadLettered,
 		Duplicates: a.in.Duplicates, MaybeDoubled: a.out.MaybeDoubled,
 		Requests: a.requests, Retried: a.retried, Bytes: a.out.Bytes, Sent: a.out.Delivered - a.earlier,
-		Newest: a.in.Newest, Spooled: spooled,
+		Newest: a.in.Newest, Spooled: !forgets,
 	}
 	for _, reason := range slices.Sorted(maps.Keys(a.in.Filtered)) {
 		c.Filtered += a.in.Filtered[reason]

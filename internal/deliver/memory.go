@@ -21,11 +21,11 @@ type memory struct {
 	waiting []spool.Entry // not returned by Next
 	pending map[uint64]int
 	bytes   int64
-	seen    keys
+	seen    *spool.Keys
 }
 
 func newMemory() *memory {
-	return &memory{next: 1, pending: map[uint64]int{}, seen: newKeys(rememberedKeys)}
+	return &memory{next: 1, pending: map[uint64]int{}, seen: spool.NewKeys(rememberedKeys)}
 }
 
 func (m *memory) Append(entries []spool.Entry, _ []byte) error {
@@ -40,7 +40,7 @@ func (m *memory) Append(entries []spool.Entry, _ []byte) error {
 		m.next++
 		m.pending[e.Seq] = len(e.Data)
 		m.bytes += int64(len(e.Data))
-		m.seen.add(e.Key)
+		m.seen.Add(e.Key)
 	}
 	m.waiting = append(m.waiting, entries...)
 	return nil
@@ -49,7 +49,7 @@ func (m *memory) Append(entries []spool.Entry, _ []byte) error {
 func (m *memory) Has(key uint64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.seen.has(key)
+	return m.seen.Has(key)
 }
 
 func (m *memory) Next() (spool.Entry, error) {
@@ -88,28 +88,3 @@ func (m *memory) MaybeSent() int   { return 0 }
 // rememberedKeys is how many keys are remembered at least, twice as many at
 // most.
 const rememberedKeys = 1_000_000
-
-// keys remembers the newest keys, in two generations: when the younger is full
-// the older is forgotten.
-type keys struct {
-	most         int
-	young, older map[uint64]struct{}
-}
-
-func newKeys(most int) keys { return keys{most: most, young: map[uint64]struct{}{}} }
-
-func (k *keys) has(key uint64) bool {
-	_, young := k.young[key]
-	_, older := k.older[key]
-	return young || older
-}
-
-func (k *keys) add(key uint64) {
-	if key == 0 {
-		return
-	}
-	if len(k.young) >= k.most {
-		k.older, k.young = k.young, map[uint64]struct{}{}
-	}
-	k.young[key] = struct{}{}
-}

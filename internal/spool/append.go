@@ -146,7 +146,7 @@ func (s *Spool) write(entries []Entry, state []byte, g *segment) error {
 	for i := range entries {
 		e := &entries[i]
 		e.Seq = first + uint64(i)
-		s.keys.add(e.Key)
+		s.keys.Add(e.Key)
 		s.marks.bytes += int64(len(e.Data))
 	}
 	s.marks.entries += len(entries)

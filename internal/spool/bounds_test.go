@@ -71,22 +71,22 @@ func TestKeysAreRememberedAndForgotten(t *testing.T) {
 
 func TestKeySetIsASet(t *testing.T) {
 	for _, limit := range []int{1, 2, 1000, 100_000} {
-		k := keySet{limit: limit}
+		k := Keys{limit: limit}
 		last := make(map[uint64]int) // when a key was last added
 		rnd := rand.New(rand.NewPCG(5, uint64(limit)))
 		for n := range 3*limit + 10 {
 			key := rnd.Uint64N(uint64(10*limit)) << (limit % 60)
-			if k.has(key) && last[key] == 0 {
+			if k.Has(key) && last[key] == 0 {
 				t.Fatalf("limit %d: key %d was never added", limit, key)
 			}
-			k.add(key)
-			if k.has(key) != (key != 0) {
-				t.Fatalf("limit %d: key %d is there: %v", limit, key, k.has(key))
+			k.Add(key)
+			if k.Has(key) != (key != 0) {
+				t.Fatalf("limit %d: key %d is there: %v", limit, key, k.Has(key))
 			}
 			last[key] = n + 1
 		}
 		for key, n := range last {
-			if n > 2*limit+10 && key != 0 && !k.has(key) {
+			if n > 2*limit+10 && key != 0 && !k.Has(key) {
 				t.Errorf("limit %d: key %d was added %d keys before and is forgotten", limit, key, 3*limit+10-n)
 			}
 		}

@@ -23,14 +23,19 @@ const (
 	blockKeys  = 32 << 10 // most keys of a block
 )
 
-// keySet remembers keys, the newest limit of them at least and twice as many at
-// most.
-type keySet struct {
+// Keys remembers keys, the newest limit of them at least and twice as many at
+// most: in two generations, the older of which is forgotten when the younger is
+// full. 0 is no key.
+type Keys struct {
 	limit      int
 	young, old keyTable
 }
 
-func (k *keySet) add(key uint64) {
+// NewKeys returns Keys that remember limit keys at least.
+func NewKeys(limit int) *Keys { return &Keys{limit: limit} }
+
+// Add remembers a key.
+func (k *Keys) Add(key uint64) {
 	if key == 0 || k.young.has(key) {
 		return
 	}
@@ -42,7 +47,8 @@ func (k *keySet) add(key uint64) {
 	k.young.add(key)
 }
 
-func (k *keySet) has(key uint64) bool {
+// Has reports whether a key is remembered.
+func (k *Keys) Has(key uint64) bool {
 	return key != 0 && (k.young.has(key) || k.old.has(key))
 }
 
@@ -283,7 +289,7 @@ func (s *Spool) readKeys(number uint64, size int64) (_ File, err error) {
 		}
 		s.saved.through = littleEndian.Uint64(b[4:])
 		for keys := b[blockFixed : len(b)-4]; len(keys) > 0; keys = keys[8:] {
-			s.keys.add(littleEndian.Uint64(keys))
+			s.keys.Add(littleEndian.Uint64(keys))
 			s.saved.count++
 		}
 	}

@@ -33,7 +33,7 @@ func Open(dir string, o Options) (*Spool, error) {
 	if o.FS == nil {
 		o.FS = osFS{}
 	}
-	s := &Spool{dir: dir, o: o, fs: o.FS, commits: 1, next: 1, keys: keySet{limit: o.Keys}}
+	s := &Spool{dir: dir, o: o, fs: o.FS, commits: 1, next: 1, keys: Keys{limit: o.Keys}}
 	err := s.fs.MkdirAll(dir)
 	if err == nil {
 		s.lock, err = s.fs.Lock(s.path(lockName))
@@ -240,7 +240,7 @@ func (s *Spool) loadFrames(r *reader) error {
 		s.state = append(s.state[:0], p.state...)
 		for seq, heads := h.first, p.heads; len(heads) > 0; seq, heads = seq+1, heads[entryBytes:] {
 			if seq > s.saved.through {
-				s.keys.add(littleEndian.Uint64(heads))
+				s.keys.Add(littleEndian.Uint64(heads))
 			}
 			if !m.done(seq) {
 				m.entries++

@@ -111,7 +111,7 @@ type Spool struct {
 	commits  uint64     // number of the next commit
 	next     uint64     // Seq of the next entry
 	state    []byte
-	keys     keySet
+	keys     Keys
 	in       *reader // where Next reads, nil = at the start of the first segment
 	frame    cursor  // the commit that Next is in
 	marks    marks
@@ -136,7 +136,7 @@ func (s *Spool) AckState() []byte {
 func (s *Spool) Has(key uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.keys.has(key)
+	return s.keys.Has(key)
 }
 
 // Pending returns how many entries are committed and not acknowledged, and the

@@ -5,21 +5,18 @@ package awskinesis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
-	"net/http"
-	"net/url"
 	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/smithy-go"
 
 	"coldstream/internal/deliver"
+	"coldstream/internal/deliver/awserr"
 )
 
 // Limits of one PutRecords request, partition keys included. The batches of
@@ -60,14 +57,8 @@ func New(ctx context.Context, cfg aws.Config, stream string) (*Stream, error) {
 	if !arn && !namePattern.MatchString(stream) {
 		return nil, fmt.Errorf("stream %.200q: want a name of 1 to 128 letters, digits, \"_\", \"-\", \".\", or an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", stream)
 	}
-	if cfg.Region == "" {
-		return nil, errors.New("no AWS region; set AWS_REGION")
-	}
-	if cfg.Credentials == nil {
-		return nil, errors.New("no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, fmt.Errorf("no AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: %w", err)
+	if err := awserr.CheckConfig(ctx, cfg); err != nil {
+		return nil, err
 	}
 	return &Stream{Timeout: RequestTimeout, name: stream, arn: arn, client: kinesis.NewFromConfig(cfg, func(o *kinesis.Options) {
 		// Package deliver retries, with its own pace and account.
@@ -98,20 +89,11 @@ func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.R
 	defer cancel()
 	out, err := s.client.PutRecords(ctx, &in)
 	if err != nil {
-		return nil, s.explain(err)
+		return nil, codes.Explain(s.name, err)
 	}
-	// Answers stand in the order of the records; without one each, nothing is
-	// known about any of them.
-	if len(out.Records) != len(records) {
-		return nil, fmt.Errorf("stream %s answered for %d of %d records", s.name, len(out.Records), len(records))
-	}
-	var refusals []deliver.Refusal
-	for i, a := range out.Records {
-		if a.ErrorCode != nil {
-			refusals = append(refusals, deliver.Refusal{Index: i, Reason: *a.ErrorCode + ": " + aws.ToString(a.ErrorMessage)})
-		}
-	}
-	return refusals, nil
+	return awserr.Refusals(s.name, len(records), len(out.Records), func(i int) (code, message *string) {
+		return out.Records[i].ErrorCode, out.Records[i].ErrorMessage
+	})
 }
 
 // partitionKey spreads records over the shards by a hash of their ids, so that
@@ -130,44 +112,16 @@ func partitionKey(r deliver.Record) *string {
 // What the service's error codes mean for the records of the request.
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html#API_PutRecords_Errors
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html
-var (
+var codes = awserr.Codes{
 	// Nothing was accepted; a later attempt is likely to pass.
-	slowDown = map[string]bool{
+	SlowDown: map[string]bool{
 		"ProvisionedThroughputExceededException": true, "LimitExceededException": true, "KMSThrottlingException": true,
 		"ThrottlingException": true, "Throttling": true, "ServiceUnavailable": true, "RequestExpired": true,
-	}
+	},
 	// Later attempts may pass; what became of this one is not known.
-	retryable = map[string]bool{
+	Retryable: map[string]bool{
 		"InternalFailure": true, "InternalFailureException": true, "RequestTimeout": true, "RequestTimeoutException": true,
-	}
+	},
 	// A record of the request is at fault: the stream's name was checked.
-	poisoned = map[string]bool{"InvalidArgumentException": true, "ValidationException": true, "SerializationException": true}
-)
-
-// explain shortens the SDK's error to what a reader needs, and marks what
-// trying again cannot mend: the request was understood and refused.
-func (s *Stream) explain(err error) error {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		var network *url.Error
-		if errors.As(err, &network) {
-			err = fmt.Errorf("%s: %w", network.URL, network.Err)
-		}
-		return fmt.Errorf("stream %s: %w", s.name, err)
-	}
-	short := fmt.Errorf("stream %s: %s: %s", s.name, api.ErrorCode(), api.ErrorMessage())
-	code := 0
-	var status interface{ HTTPStatusCode() int }
-	if errors.As(err, &status) {
-		code = status.HTTPStatusCode()
-	}
-	switch {
-	case slowDown[api.ErrorCode()] || code == http.StatusTooManyRequests:
-		return deliver.NotAccepted(short)
-	case poisoned[api.ErrorCode()] || code == http.StatusRequestEntityTooLarge:
-		return deliver.Poisoned(short)
-	case code >= http.StatusBadRequest && code < http.StatusInternalServerError && !retryable[api.ErrorCode()]:
-		return deliver.Permanent(short)
-	}
-	return short
+	Poisoned: map[string]bool{"InvalidArgumentException": true, "ValidationException": true, "SerializationException": true},
 }

@@ -105,7 +105,7 @@ func (s *stream) startCatcher(ctx context.Context) {
 
 // gap reports posts that are lost.
 func (s *stream) gap(from, to time.Time, why string) {
-	s.add("gaps", 1)
+	s.Count("gaps")
 	s.tell("gap", "posts from %s to %s (%v) may be missing: %s", stamp(from), stamp(to), to.Sub(from).Round(time.Second), why)
 }
 
@@ -209,12 +209,12 @@ func (s *stream) fill(ctx context.Context, g gap) error {
 		}
 		p, err := s.search(ctx, s.searches, q)
 		s.budget.settle(q.max, len(p.posts))
-		s.addSome("posts_read", len(p.posts))
+		s.Add("posts_read", len(p.posts))
 		if err != nil {
 			return err
 		}
 		for _, f := range p.posts {
-			s.add("catch_up_posts", 1)
+			s.Count("catch_up_posts")
 			it := item{post: f.post, err: f.err, size: len(f.post.Text)}
 			if f.id > 0 {
 				it.apply = func(c *cursor) {

@@ -30,7 +30,7 @@ const (
 
 // client makes requests and counts what happens.
 type client struct {
-	counters
+	source.Tally
 	kind                string // "x-stream" or "x-search"
 	http                *http.Client
 	base, token, agent  string
@@ -269,13 +269,13 @@ func (c *client) try(ctx context.Context, what string, patience time.Duration, f
 		}
 		wait := b.next(fam, asked)
 		if fam == rateLimited {
-			c.add("rate_limits", 1)
+			c.Count("rate_limits")
 			c.tell("rate_limit", "%s: %v; again in %v", what, err, wait.Round(time.Second))
 		} else {
 			if trouble += time.Since(start) + wait; patience > 0 && trouble > patience {
 				return fmt.Errorf("%s: no answer for %v: %w", what, patience, err)
 			}
-			c.add("retries", 1)
+			c.Count("retries")
 			c.tell("retry", "%s: %v; again in %v", what, err, wait.Round(time.Millisecond))
 		}
 		if err := sleep(ctx, wait); err != nil {

@@ -41,20 +41,20 @@ func (s *stream) connection(ctx context.Context) error {
 		switch {
 		case err == nil && len(line) == 0:
 			s.line++
-			s.add("keep_alives", 1)
+			s.Count("keep_alives")
 			continue
 		case err == nil:
 			s.line++
 			err = s.receive(line)
 		case err == errLineTooLong:
 			s.line++
-			s.add("long_lines", 1)
+			s.Count("long_lines")
 			s.read()
 			s.bad(err, nil)
 			err = nil
 		default:
 			if lines.cut {
-				s.add("cut_lines", 1)
+				s.Count("cut_lines")
 				s.read()
 			}
 			return s.dropped(ctx, lines.cut, err)
@@ -77,7 +77,7 @@ func (s *stream) open(ctx context.Context) (*http.Response, error) {
 	res, err := s.send(traced, http.MethodGet, s.path, url.Values{s.fieldsParam: {s.fields}}, nil, header)
 	if reached {
 		s.connects.count()
-		s.add("connects", 1)
+		s.Count("connects")
 		// X may have taken a connection whose answer was lost.
 		var network *networkError
 		s.stale = s.stale || errors.As(err, &network)
@@ -119,12 +119,12 @@ func (w *watched) Read(p []byte) (int, error) {
 // read counts a post that X charges for.
 func (s *stream) read() {
 	s.budget.take()
-	s.add("posts_read", 1)
+	s.Count("posts_read")
 }
 
 // bad queues a record that is no post.
 func (s *stream) bad(reason error, line []byte) {
-	s.add("bad_records", 1)
+	s.Count("bad_records")
 	bad := &source.BadRecordError{Name: s.kind, Line: s.line, Reason: s.clean(reason.Error()), Data: append([]byte(nil), line...)}
 	s.queue.push(item{err: bad, apply: s.passed(), size: len(line)})
 }
@@ -144,15 +144,15 @@ func (s *stream) receive(line []byte) error {
 		s.bad(err, line)
 	case m.isPost:
 		s.read()
-		s.addSome("partial_errors", len(m.errors))
+		s.Add("partial_errors", len(m.errors))
 		if m.foreign {
-			s.add("foreign_posts", 1)
+			s.Count("foreign_posts")
 			return nil
 		}
 		s.queue.push(item{post: m.post, apply: s.passed(), size: len(m.post.Text)})
 	case len(m.errors) > 0:
 		p := &m.errors[0]
-		s.add("disconnects_"+name(p.Title), 1)
+		s.Count("disconnects_" + name(p.Title))
 		text := s.clean("X ended the stream: " + p.text())
 		if e := (&statusError{status: http.StatusTooManyRequests, problem: *p}); e.capped() {
 			e.text = text + "; " + hints[e.status]
@@ -161,7 +161,7 @@ func (s *stream) receive(line []byte) error {
 		return &dropError{"in_stream", text}
 	default:
 		// New kinds of messages may come at any time.
-		s.add("unknown_messages", 1)
+		s.Count("unknown_messages")
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (c *client) setRules(ctx context.Context, queries []string) (map[string]boo
 		if err := c.call(ctx, http.MethodPost, rulesPath, nil, body, nil); err != nil {
 			return nil, err
 		}
-		c.add("rules_deleted", int64(n))
+		c.Add("rules_deleted", n)
 		unwanted = unwanted[n:]
 	}
 	var missing []rule
@@ -115,7 +115,7 @@ func (c *client) addRules(ctx context.Context, rules []rule, known map[string]bo
 	}
 	for _, r := range answer.Data {
 		known[r.ID] = true
-		c.add("rules_added", 1)
+		c.Count("rules_added")
 	}
 	for _, p := range answer.Errors {
 		// Somebody was faster, which is as good.

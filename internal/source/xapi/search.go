@@ -85,19 +85,19 @@ func (c *client) search(ctx context.Context, l *limiter, q query) (page, error) 
 			return err
 		}
 		l.count()
-		c.add("searches", 1)
+		c.Count("searches")
 		return c.call(ctx, http.MethodGet, searchPath, values, nil, &answer)
 	})
 	if err != nil {
 		return page{}, err
 	}
-	c.addSome("partial_errors", len(answer.Errors))
+	c.Add("partial_errors", len(answer.Errors))
 	p := page{next: answer.Meta.NextToken, posts: make([]found, len(answer.Data))}
 	for i, raw := range answer.Data {
 		f := &p.posts[i]
 		if f.post, err = parsePost(raw, c.kind); err != nil {
 			f.err = &source.BadRecordError{Name: c.kind, Line: i + 1, Reason: c.clean(err.Error()), Data: raw}
-			c.add("bad_records", 1)
+			c.Count("bad_records")
 		}
 		f.id = number(f.post.ID)
 	}
@@ -135,12 +135,12 @@ func startSearch(ctx context.Context, c *client, o Options, cur cursor) *searchS
 	oldest := idAt(time.Now().Add(-reach))
 	if cur.Until > 0 && cur.Until <= oldest {
 		// The rest of the search that was under way has gone.
-		s.add("gaps", 1)
+		s.Count("gaps")
 		s.tell("gap", "posts before %s were not handed out and cannot be found any more: recent search reaches back seven days", stamp(timeOf(cur.Until)))
 		cur.Since, cur.Until = cur.Newest, 0
 	}
 	if cur.Since > 0 && cur.Since <= oldest {
-		s.add("gaps", 1)
+		s.Count("gaps")
 		s.tell("gap", "posts from %s to %s cannot be found any more: recent search reaches back seven days", stamp(timeOf(cur.Since)), stamp(timeOf(oldest)))
 		cur.Since = 0
 	}
@@ -165,7 +165,7 @@ func (s *searchSource) Next(ctx context.Context) (source.Post, error) {
 			f := s.page[0]
 			s.page = s.page[1:]
 			if f.err == nil && f.id > 0 && f.id <= s.cur.Since {
-				s.add("old_posts", 1)
+				s.Count("old_posts")
 				continue
 			}
 			s.handOut(f)
@@ -203,7 +203,7 @@ func (s *searchSource) turn(ctx context.Context) error {
 	q.until = s.before
 	p, err := s.search(ctx, s.requests, q)
 	s.budget.settle(n, len(p.posts))
-	s.addSome("posts_read", len(p.posts))
+	s.Add("posts_read", len(p.posts))
 	if err != nil {
 		if ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)) {
 			return context.Cause(ctx)

@@ -215,7 +215,7 @@ func (s *stream) judge(ctx context.Context, err error) (time.Duration, error) {
 		s.stale = false
 		wait = overloadFirst
 	}
-	s.add("reconnects_"+cause, 1)
+	s.Count("reconnects_" + cause)
 	kind := "reconnect"
 	if fam == rateLimited || fam == occupied {
 		kind = cause
@@ -231,7 +231,7 @@ var causes = [families]string{unreachable: "network", overloaded: "overload", ra
 // still count one of ours that died without a word. It is called only then:
 // otherwise two programs with the same token would end each other's for ever.
 func (s *stream) freeSlot(ctx context.Context) bool {
-	s.add("slots_freed", 1)
+	s.Count("slots_freed")
 	err := s.call(ctx, http.MethodDelete, "/2/connections/"+s.endpoint, nil, nil, nil)
 	if err != nil {
 		s.tell("too_many_connections", "the connection that X still counts could not be ended: %v", err)

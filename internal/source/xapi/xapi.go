@@ -74,7 +74,7 @@ func (o *Options) check(kind string) (*client, error) {
 			return nil, fmt.Errorf("%s: an empty query; X wants at least one word", kind)
 		}
 	}
-	c := &client{kind: kind, base: strings.TrimSuffix(base, "/"), token: o.Token, agent: o.UserAgent, counters: counters{n: make(map[string]int64)}}
+	c := &client{kind: kind, base: strings.TrimSuffix(base, "/"), token: o.Token, agent: o.UserAgent}
 	if c.agent == "" {
 		c.agent = "coldstream"
 	}
@@ -161,43 +161,6 @@ func OpenSearch(ctx context.Context, o Options) (source.Source, error) {
 		return nil, err
 	}
 	return startSearch(ctx, c, o, cur), nil
-}
-
-// counters count by name.
-type counters struct {
-	mu sync.Mutex
-	n  map[string]int64
-}
-
-func (c *counters) add(name string, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	// Some names come from X: their number is bounded.
-	if _, known := c.n[name]; !known && len(c.n) >= maxCounters {
-		name = "other"
-	}
-	c.n[name] += n
-}
-
-// addSome adds what may be none.
-func (c *counters) addSome(name string, n int) {
-	if n > 0 {
-		c.add(name, int64(n))
-	}
-}
-
-// maxCounters is several times the number of the package's own names.
-const maxCounters = 64
-
-// Counters implements source.Counter.
-func (c *counters) Counters() map[string]int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make(map[string]int64, len(c.n))
-	for name, n := range c.n {
-		out[name] = n
-	}
-	return out
 }
 
 // budget is how many posts may be read.

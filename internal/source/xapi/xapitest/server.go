@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"coldstream/internal/memnet"
 )
 
 // Paths of the endpoints, for Fail.
@@ -338,7 +340,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 // Serve serves h without sockets. The client reaches it under any http address;
 // stop ends the server and all connections.
 func Serve(h http.Handler) (client *http.Client, stop func()) {
-	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := memnet.Listen()
 	server := &http.Server{Handler: h}
 	done := make(chan struct{})
 	go func() {
@@ -346,45 +348,10 @@ func Serve(h http.Handler) (client *http.Client, stop func()) {
 		// It ends with the listener; there is nobody to tell.
 		_ = server.Serve(l)
 	}()
-	t := &http.Transport{DialContext: l.dial}
+	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) }}
 	return &http.Client{Transport: t}, func() {
 		t.CloseIdleConnections()
 		_ = server.Close()
 		<-done
 	}
 }
-
-// listener accepts what dial makes.
-type listener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *listener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *listener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
