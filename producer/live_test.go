@@ -50,7 +50,7 @@ func readSummary(t *testing.T, path string) (c deliver.Counts) {
 // ends, which it never does.
 func TestJetstreamPostsComeAtOnce(t *testing.T) {
 	_, url := host(t, jetstreamtest.Options{Rate: 100})
-	cmd := exec.CommandContext(t.Context(), "producer", "--source", "jetstream", "--source-url", url, "--lang", "en", "--to", "stdout", "--linger", "100ms")
+	cmd := exec.CommandContext(t.Context(), "producer", "--source", "jetstream", "--source-url", url, "--lang", "en", "--to", "stdout")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

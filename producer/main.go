@@ -105,7 +105,7 @@ the run ends early.`,
 	cli.Choice(cmd, &f.whenFull, "when-full", "block", "what a full spool does with the next post: let the source wait, or write it to --dead-letter", "block", "dead-letter")
 	fs.IntVar(&f.inFlight, "in-flight", 2, "`N` requests at a time, 1 to 4")
 	fs.BoolVar(&f.aggregate, "aggregate", false, "put several posts into one record of up to 5 kB, the unit that Firehose charges by; the function splits them")
-	fs.DurationVar(&f.linger, "linger", time.Second, "`TIME` that a batch which is not full waits for more")
+	fs.DurationVar(&f.linger, "linger", time.Second, "`TIME` that a batch which is not full waits for more; to stdout or a file it is 100ms by default")
 	fs.DurationVar(&f.maxRetryTime, "max-retry-time", 5*time.Minute, "give up when nothing was accepted for this `TIME`; 0 is never, which is the default with a spool")
 	fs.DurationVar(&f.timeout, "request-timeout", awsfirehose.RequestTimeout, "`TIME` to wait for the stream's answer, before records are sent again")
 	f.watch.addTo(fs)
@@ -117,6 +117,10 @@ the run ends early.`,
 // drain is how long posts are still sent after an interruption: Fargate kills a
 // task 30 seconds after it was told to stop.
 const drain = 20 * time.Second
+
+// lineLinger is how long lines wait for more: a request costs nothing there, and
+// somebody may be watching.
+const lineLinger = 100 * time.Millisecond
 
 // aggregateBytes is the step in which Firehose charges for a record.
 const aggregateBytes = 5000
@@ -186,6 +190,9 @@ func produce(cmd *cobra.Command, f *flags) (err error) {
 	to, err := f.target(ctx, files, cmd.OutOrStdout())
 	if err != nil {
 		return err
+	}
+	if !cmd.Flags().Changed("linger") && (f.to == "stdout" || f.to == "file") {
+		f.linger = lineLinger
 	}
 	if queue != nil && !cmd.Flags().Changed("max-retry-time") {
 		f.maxRetryTime = 0 // the posts are safe
