@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 
 	"coldstream/internal/deliver"
-	"coldstream/internal/deliver/awserr"
+	"coldstream/internal/deliver/awstarget"
 )
 
 // RequestTimeout is how long a Stream waits for an answer unless it is told
@@ -32,12 +32,13 @@ type Stream struct {
 // New returns a Stream called name, reached as cfg says. Missing region or
 // credentials are errors here, before anything is sent.
 func New(ctx context.Context, cfg aws.Config, name string) (*Stream, error) {
-	if err := awserr.CheckConfig(ctx, cfg); err != nil {
+	if err := awstarget.CheckConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return &Stream{Timeout: RequestTimeout, name: name, client: firehose.NewFromConfig(cfg, func(o *firehose.Options) {
 		// Package deliver retries, with its own pace and account.
 		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = awstarget.Client(cfg)
 	})}, nil
 }
 
@@ -54,14 +55,14 @@ func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.R
 	if err != nil {
 		return nil, codes.Explain(s.name, err)
 	}
-	return awserr.Refusals(s.name, len(records), len(out.RequestResponses), func(i int) (code, message *string) {
+	return awstarget.Refusals(s.name, len(records), len(out.RequestResponses), func(i int) (code, message *string) {
 		return out.RequestResponses[i].ErrorCode, out.RequestResponses[i].ErrorMessage
 	})
 }
 
 // What the service's error codes mean for the records of the request.
 // https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html
-var codes = awserr.Codes{
+var codes = awstarget.Codes{
 	// Nothing was accepted; a later attempt is likely to pass.
 	SlowDown: map[string]bool{
 		"ThrottlingException": true, "Throttling": true, "LimitExceededException": true,

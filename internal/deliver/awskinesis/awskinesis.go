@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"coldstream/internal/deliver"
-	"coldstream/internal/deliver/awserr"
+	"coldstream/internal/deliver/awstarget"
 )
 
 // Limits of one PutRecords request, partition keys included. The batches of
@@ -57,12 +57,13 @@ func New(ctx context.Context, cfg aws.Config, stream string) (*Stream, error) {
 	if !arn && !namePattern.MatchString(stream) {
 		return nil, fmt.Errorf("stream %.200q: want a name of 1 to 128 letters, digits, \"_\", \"-\", \".\", or an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", stream)
 	}
-	if err := awserr.CheckConfig(ctx, cfg); err != nil {
+	if err := awstarget.CheckConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return &Stream{Timeout: RequestTimeout, name: stream, arn: arn, client: kinesis.NewFromConfig(cfg, func(o *kinesis.Options) {
 		// Package deliver retries, with its own pace and account.
 		o.Retryer = aws.NopRetryer{}
+		o.HTTPClient = awstarget.Client(cfg)
 	})}, nil
 }
 
@@ -91,7 +92,7 @@ func (s *Stream) Put(ctx context.Context, records []deliver.Record) ([]deliver.R
 	if err != nil {
 		return nil, codes.Explain(s.name, err)
 	}
-	return awserr.Refusals(s.name, len(records), len(out.Records), func(i int) (code, message *string) {
+	return awstarget.Refusals(s.name, len(records), len(out.Records), func(i int) (code, message *string) {
 		return out.Records[i].ErrorCode, out.Records[i].ErrorMessage
 	})
 }
@@ -112,7 +113,7 @@ func partitionKey(r deliver.Record) *string {
 // What the service's error codes mean for the records of the request.
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html#API_PutRecords_Errors
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html
-var codes = awserr.Codes{
+var codes = awstarget.Codes{
 	// Nothing was accepted; a later attempt is likely to pass.
 	SlowDown: map[string]bool{
 		"ProvisionedThroughputExceededException": true, "LimitExceededException": true, "KMSThrottlingException": true,

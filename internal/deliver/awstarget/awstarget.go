@@ -1,17 +1,20 @@
-// Package awserr is what the AWS targets of package deliver have in common:
-// credentials that are there before anything is sent, refused records, and what
-// a service's error says about the records of a request. Start with
-// CheckConfig, Refusals and Codes.Explain.
-package awserr
+// Package awstarget is what the AWS targets of package deliver have in common:
+// credentials that are there before anything is sent, a client that does not
+// lose answers, refused records, and what a service's error says about the
+// records of a request. Start with CheckConfig, Client, Refusals and
+// Codes.Explain.
+package awstarget
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
 	"coldstream/internal/deliver"
@@ -30,6 +33,32 @@ func CheckConfig(ctx context.Context, cfg aws.Config) error {
 		return fmt.Errorf(missing+": %w", err)
 	}
 	return nil
+}
+
+// Client returns the HTTP client of cfg, the SDK's own if it has none, in a form
+// that does not lose answers.
+//
+// The SDK closes a request's body as soon as the answer begins. net/http may not
+// have looked for the body's end yet, and does so by WriteTo, which the SDK's
+// closed body answers with io.EOF as an error; net/http then drops the
+// connection with the rest of the answer on it. The records have been accepted,
+// the caller sees "use of closed network connection", and sends them again.
+// Seen with smithy-go 1.28.8 for 38 of 9,000 connections on a busy machine. A body
+// without WriteTo is read, and a closed one then says io.EOF as readers do.
+func Client(cfg aws.Config) aws.HTTPClient {
+	if cfg.HTTPClient == nil {
+		return client{awshttp.NewBuildableClient()}
+	}
+	return client{cfg.HTTPClient}
+}
+
+type client struct{ aws.HTTPClient }
+
+func (c client) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
 }
 
 // Refusals returns the refused ones of the records that were sent to the stream
