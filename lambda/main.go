@@ -20,7 +20,6 @@ import (
 	"runtime"
 
 	"coldstream/internal/function"
-	"coldstream/internal/lean"
 )
 
 func main() {
@@ -36,17 +35,13 @@ func run(ctx context.Context, address string, logs io.Writer) error {
 	if address == "" {
 		return errors.New("AWS_LAMBDA_RUNTIME_API is not set: this program runs on AWS Lambda; to try it on this machine, run coldstream pipeline")
 	}
-	h, err := handler(logs)
-	if err == nil && os.Getenv(backfillVariable) != "" {
-		err = setBackfill(h)
-	}
-	if err != nil {
-		if e := lean.FailInit(address, err); e != nil {
-			return fmt.Errorf("%w (and Lambda could not be told: %v)", err, e)
+	return serve(ctx, address, func() (*function.Handler, error) {
+		h, err := handler(logs)
+		if err == nil && os.Getenv(backfillVariable) != "" {
+			err = setBackfill(h)
 		}
-		return err
-	}
-	return serve(ctx, address, h, logs)
+		return h, err
+	}, logs)
 }
 
 // endpointVariable, if it is set, has posts scored by an endpoint.
@@ -61,11 +56,11 @@ func handler(logs io.Writer) (*function.Handler, error) {
 	if os.Getenv(endpointVariable) != "" {
 		return remoteHandler(logs)
 	}
-	program, err := os.Executable()
+	dir, err := folder()
 	if err != nil {
 		return nil, err
 	}
-	model, err := function.Load(filepath.Dir(program), runtime.GOMAXPROCS(0))
+	model, err := function.Load(dir, runtime.GOMAXPROCS(0))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; a zip without a model needs %s", err, endpointVariable)
 	}
@@ -73,4 +68,14 @@ func handler(logs io.Writer) (*function.Handler, error) {
 		return nil, err
 	}
 	return function.NewHandler(model, logs), nil
+}
+
+// folder returns where the program and its model lie. Lambda says so; elsewhere
+// the system is asked.
+func folder() (string, error) {
+	if dir := os.Getenv("LAMBDA_TASK_ROOT"); dir != "" {
+		return dir, nil
+	}
+	program, err := os.Executable()
+	return filepath.Dir(program), err
 }

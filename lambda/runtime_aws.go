@@ -12,6 +12,7 @@ import (
 
 	"coldstream/internal/backfill"
 	"coldstream/internal/function"
+	"coldstream/internal/lean"
 	"coldstream/internal/remote"
 	"coldstream/internal/s3lite"
 )
@@ -19,7 +20,11 @@ import (
 // serve runs on aws-lambda-go, which reads the address from the environment and
 // ends the process itself. It hands the payload's bytes to the handler as they
 // are. Without the tag the package would link net/rpc and with it text/template.
-func serve(ctx context.Context, _ string, h *function.Handler, _ io.Writer) error {
+func serve(ctx context.Context, address string, init func() (*function.Handler, error), _ io.Writer) error {
+	h, err := init()
+	if err != nil {
+		return lean.FailInit(address, err)
+	}
 	lambda.StartWithOptions(h, lambda.WithContext(ctx))
 	return errors.New("aws-lambda-go has stopped serving")
 }

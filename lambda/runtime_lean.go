@@ -11,9 +11,9 @@ import (
 	"coldstream/internal/lean"
 )
 
-// serve runs on internal/lean.
-func serve(ctx context.Context, address string, h *function.Handler, logs io.Writer) error {
-	return lean.Run(ctx, address, h, logs)
+// serve runs on internal/lean, with the handler that init returns.
+func serve(ctx context.Context, address string, init func() (*function.Handler, error), logs io.Writer) error {
+	return lean.Start(ctx, address, func() (lean.Handler, error) { return init() }, logs)
 }
 
 // remoteHandler refuses: this build has no HTTP client.

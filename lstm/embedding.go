@@ -17,7 +17,7 @@ var embeddingOperations = []operation{
 // embedding replaces each id by its row of the table.
 type embedding struct {
 	table  []float32 // [vocab][dim]
-	halves []uint16  // the same as float16, in place of table
+	halves Halves    // the same as float16, in place of table
 	vocab  int
 	dim    int
 }
@@ -28,7 +28,7 @@ func newEmbedding(s *spec) (layer, error) {
 		return nil, fmt.Errorf("embeddings %q has shape %s, expected a vocabulary size and a dimension", s.Params[0], shapeString(t.Shape))
 	}
 	e := &embedding{halves: t.Half, vocab: t.Shape[0], dim: t.Shape[1]}
-	if t.Half == nil {
+	if !t.Half.present() {
 		e.table = t.floats()
 	}
 	return e, nil
@@ -43,12 +43,12 @@ func (l *embedding) bind() runner { return l }
 // copyRow sets dst to the row of id.
 func (l *embedding) copyRow(dst []float32, id int32) {
 	at := int(id) * l.dim
-	if l.halves == nil {
+	if l.table != nil {
 		copy(dst[:l.dim], l.table[at:])
 		return
 	}
-	for i, h := range l.halves[at:][:l.dim] {
-		dst[i] = half.From(h)
+	for i := range dst[:l.dim] {
+		dst[i] = half.From(l.halves.At(at + i))
 	}
 }
 

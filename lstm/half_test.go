@@ -11,9 +11,9 @@ import (
 func halved(params map[string]Tensor) (halves, floats map[string]Tensor) {
 	halves, floats = map[string]Tensor{}, map[string]Tensor{}
 	for name, t := range params {
-		h, f := Tensor{Shape: t.Shape, Half: []uint16{}}, Tensor{Shape: t.Shape, Data: []float32{}}
+		h, f := Tensor{Shape: t.Shape, Half: Halves{High: []byte{}, Low: []byte{}}}, Tensor{Shape: t.Shape, Data: []float32{}}
 		for _, x := range t.Data {
-			h.Half = append(h.Half, half.To(x))
+			h.Half.High, h.Half.Low = append(h.Half.High, byte(half.To(x)>>8)), append(h.Half.Low, byte(half.To(x)))
 			f.Data = append(f.Data, half.From(half.To(x)))
 		}
 		halves[name], floats[name] = h, f
@@ -48,11 +48,12 @@ func TestNewNamesTheFaultOfHalves(t *testing.T) {
 		spoil func(*Tensor)
 		want  string
 	}{
-		"few":      {func(x *Tensor) { x.Half = x.Half[:len(x.Half)-1] }, `weight tensor "words/table" has shape`},
-		"both":     {func(x *Tensor) { x.Data = make([]float32, len(x.Half)) }, `weight tensor "words/table" has shape`},
-		"bytes":    {func(x *Tensor) { x.Int8, x.Scale = make([]int8, len(x.Half)), make([]float32, x.Shape[1]) }, `weight tensor "words/table" has shape`},
-		"infinity": {func(x *Tensor) { x.Half[2] = 0x7c00 }, `node "words" (Embedding): weight tensor "words/table" has +Inf at element 2`},
-		"NaN":      {func(x *Tensor) { x.Half[3] = 0xfe00 }, `has NaN at element 3`},
+		"few":      {func(x *Tensor) { x.Half.High, x.Half.Low = x.Half.High[1:], x.Half.Low[1:] }, `weight tensor "words/table" has shape`},
+		"uneven":   {func(x *Tensor) { x.Half.Low = x.Half.Low[1:] }, `weight tensor "words/table" has shape`},
+		"both":     {func(x *Tensor) { x.Data = make([]float32, x.Half.Len()) }, `weight tensor "words/table" has shape`},
+		"bytes":    {func(x *Tensor) { x.Int8, x.Scale = make([]int8, x.Half.Len()), make([]float32, x.Shape[1]) }, `weight tensor "words/table" has shape`},
+		"infinity": {func(x *Tensor) { x.Half.High[2], x.Half.Low[2] = 0x7c, 0 }, `node "words" (Embedding): weight tensor "words/table" has +Inf at element 2`},
+		"NaN":      {func(x *Tensor) { x.Half.High[3] = 0xfe }, `has NaN at element 3`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, p := smallNetwork()

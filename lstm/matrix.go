@@ -111,7 +111,7 @@ func Pack(g Graph, params map[string]Tensor) map[string]Tensor {
 		if u == nil || u.mixed || len(t.Shape) != 2 || t.check() != nil {
 			continue // New says what is wrong with it
 		}
-		if t.Int8 != nil && !u.integers || t.Half != nil && u.parts != nil {
+		if t.Int8 != nil && !u.integers || t.Half.present() && u.parts != nil {
 			t = Tensor{Shape: t.Shape, Data: t.floats()}
 			out[name] = t
 		}

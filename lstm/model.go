@@ -23,11 +23,30 @@ type Tensor struct {
 
 	// Half has float16 in place of Data. An Embedding keeps it and makes rows
 	// float32 when it needs them, everything else makes all of it so in New.
-	Half []uint16
+	Half Halves
 }
 
 // Size returns the number of elements that t holds.
-func (t *Tensor) Size() int { return len(t.Data) + len(t.Int8) + len(t.Half) }
+func (t *Tensor) Size() int { return len(t.Data) + len(t.Int8) + t.Half.Len() }
+
+// Halves are float16 numbers, the upper byte of each (sign, exponent and two
+// bits of the fraction) apart from the lower one, which is close to noise: apart
+// they compress better. Both have as many bytes as there are numbers.
+type Halves struct{ High, Low []byte }
+
+// Len returns how many numbers there are, -1 if the parts differ.
+func (h *Halves) Len() int {
+	if len(h.High) != len(h.Low) {
+		return -1
+	}
+	return len(h.High)
+}
+
+// At returns the bits of number i.
+func (h *Halves) At(i int) uint16 { return uint16(h.High[i])<<8 | uint16(h.Low[i]) }
+
+// present reports whether there are numbers in this form.
+func (h *Halves) present() bool { return h.High != nil || h.Low != nil }
 
 // Options are settings of a Model. The zero value is right for nearly all
 // uses. The switches turn off shortcuts which change the time and nothing

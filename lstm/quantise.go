@@ -91,10 +91,10 @@ func (t *Tensor) channel(i, cols int) int {
 // Int8 * Scale.
 func (t *Tensor) floats() []float32 {
 	switch {
-	case t.Half != nil:
-		data := make([]float32, len(t.Half))
-		for i, h := range t.Half {
-			data[i] = half.From(h)
+	case t.Half.present():
+		data := make([]float32, t.Half.Len())
+		for i := range data {
+			data[i] = half.From(t.Half.At(i))
 		}
 		return data
 	case t.Int8 == nil:
@@ -114,7 +114,7 @@ func (t *Tensor) check() error {
 		return err
 	}
 	if t.Int8 == nil {
-		if size != t.Size() || !positive(t.Shape) || t.Scale != nil || t.Half != nil && t.Data != nil {
+		if size != t.Size() || !positive(t.Shape) || t.Scale != nil || t.Half.present() && t.Data != nil {
 			return fmt.Errorf("has shape %s and %d numbers", shapeString(t.Shape), t.Size())
 		}
 		return nil
@@ -127,7 +127,7 @@ func (t *Tensor) check() error {
 	case t.packedInt8() && !t.ScaleByRow:
 		scales = 2 * t.Shape[2]
 	}
-	if size != len(t.Int8) || t.Data != nil || t.Half != nil || len(t.Scale) != scales {
+	if size != len(t.Int8) || t.Data != nil || t.Half.present() || len(t.Scale) != scales {
 		return fmt.Errorf("has shape %s, %d bytes and %d scales", shapeString(t.Shape), len(t.Int8), len(t.Scale))
 	}
 	return nil
@@ -141,8 +141,10 @@ func (t *Tensor) checkNumbers() error {
 	if at := notFinite(t.Data); at >= 0 {
 		return fmt.Errorf("has %v at element %d: the weights of a trained model are finite numbers", t.Data[at], at)
 	}
-	if at := slices.IndexFunc(t.Half, func(h uint16) bool { return !half.Finite(h) }); at >= 0 {
-		return fmt.Errorf("has %v at element %d: the weights of a trained model are finite numbers", half.From(t.Half[at]), at)
+	for at := range t.Half.High {
+		if h := t.Half.At(at); !half.Finite(h) {
+			return fmt.Errorf("has %v at element %d: the weights of a trained model are finite numbers", half.From(h), at)
+		}
 	}
 	if at := slices.Index(t.Int8, -maxByte-1); at >= 0 {
 		return fmt.Errorf("has -128 at element %d: bytes are from -127 to 127", at)

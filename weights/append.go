@@ -47,11 +47,29 @@ func chunkOf[T float32 | int32 | uint32](name, dtype string, shape []int, data [
 	}}
 }
 
-func halfChunk(name string, shape []int, data []float32) (chunk, error) {
+// checkHalves demands that data is float16 already.
+func checkHalves(name string, data []float32) error {
 	for i, x := range data {
 		if back := half.From(half.To(x)); math.Float32bits(back) != math.Float32bits(x) {
-			return chunk{}, fmt.Errorf("weights: tensor %q has %v at element %d, which is no float16", name, x, i)
+			return fmt.Errorf("weights: tensor %q has %v at element %d, which is no float16", name, x, i)
 		}
+	}
+	return nil
+}
+
+// toHalves returns data as float16, in parts.
+func toHalves(name string, data []float32) (lstm.Halves, error) {
+	h := lstm.Halves{High: make([]byte, len(data)), Low: make([]byte, len(data))}
+	for i, x := range data {
+		u := half.To(x)
+		h.High[i], h.Low[i] = byte(u>>8), byte(u)
+	}
+	return h, checkHalves(name, data)
+}
+
+func halfChunk(name string, shape []int, data []float32) (chunk, error) {
+	if err := checkHalves(name, data); err != nil {
+		return chunk{}, err
 	}
 	return chunk{name, "F16", shape, 2 * len(data), func(dst []byte, from, to int) []byte {
 		for _, x := range data[from:to] {
@@ -117,7 +135,7 @@ func (f *File) Write(w io.Writer, begin func(size int64) error) error {
 
 // chunks lists the metadata and the tensors of the compressed form.
 func (f *File) chunks() (map[string]string, []chunk, error) {
-	cs, err := f.paramChunks(func(string) bool { return f.DType == F16 })
+	cs, err := f.paramChunks(func(string) bool { return f.DType == F16 }, func(string) bool { return false })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,11 +178,11 @@ func (f *File) chunks() (map[string]string, []chunk, error) {
 // AppendUnpacked appends the unpacked form of f: no check vectors, no Keras
 // configuration, every tensor at a multiple of 64 bytes, float16 weights as
 // float32 but for embeddings, whose rows are made float32 when they are used:
-// that takes an index to be seen by. f.Vocab.Index must be set if there is a
-// tokenizer.
+// they are two tensors of bytes, see lstm.Halves. f.Vocab.Index must be set if
+// there is a tokenizer.
 func (f *File) AppendUnpacked(dst []byte) ([]byte, error) {
-	halves := f.embeddings()
-	cs, err := f.paramChunks(func(name string) bool { return f.DType == F16 && f.Tokenizer != "" && halves[name] })
+	embeddings := f.embeddings()
+	cs, err := f.paramChunks(func(string) bool { return false }, func(name string) bool { return f.DType == F16 && embeddings[name] })
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +228,9 @@ func aligned(cs []chunk) []chunk {
 }
 
 // paramChunks lists the weight tensors, largest first (small ones then share
-// pages), those of float32 that are to be halved as float16.
-func (f *File) paramChunks(halved func(name string) bool) ([]chunk, error) {
+// pages), those of float32 that are to be halved as float16, or as the two bytes
+// of each float16 apart.
+func (f *File) paramChunks(halved, planes func(name string) bool) ([]chunk, error) {
 	used := make(map[string]bool)
 	for _, n := range f.Graph.Nodes {
 		for _, name := range n.Params {
@@ -240,13 +259,20 @@ func (f *File) paramChunks(halved func(name string) bool) ([]chunk, error) {
 				return nil, fmt.Errorf("weights: a weight tensor cannot be called %q: the scales of %q are", name+scaleSuffix, name)
 			}
 			cs = append(cs, int8Chunk(name, t.Shape, t.Int8), chunkOf(name+scaleSuffix, "F32", shape, t.Scale))
-		case t.Half != nil:
-			cs = append(cs, chunk{name, "F16", t.Shape, 2 * len(t.Half), func(dst []byte, from, to int) []byte {
-				for _, h := range t.Half[from:to] {
-					dst = binary.LittleEndian.AppendUint16(dst, h)
+		case t.Half.High != nil || planes(name):
+			if used[name+highSuffix] || used[name+lowSuffix] {
+				return nil, fmt.Errorf("weights: a weight tensor cannot be called %q or %q: the bytes of %q are", name+highSuffix, name+lowSuffix, name)
+			}
+			h := t.Half
+			if h.High == nil {
+				var err error
+				if h, err = toHalves(name, t.Data); err != nil {
+					return nil, err
 				}
-				return dst
-			}})
+			}
+			high, low := bytesChunk(name+highSuffix, h.High), bytesChunk(name+lowSuffix, h.Low)
+			high.shape, low.shape = t.Shape, t.Shape
+			cs = append(cs, high, low)
 		case halved(name):
 			c, err := halfChunk(name, t.Shape, t.Data)
 			if err != nil {

@@ -23,6 +23,8 @@ const (
 	goldenPrefix  = "golden."           // golden.N.input.M, golden.N.output.M, golden.N.texts
 	paddingPrefix = "padding."          // padding.N: fills up to the next aligned tensor
 	scaleSuffix   = ".scale"            // F32, behind the name of a weight tensor of bytes
+	highSuffix    = ".high"             // U8, unpacked form only, behind the name of a weight tensor of float16
+	lowSuffix     = ".low"              // U8, the same
 )
 
 // alignment of tensors in the unpacked form: a cache line, and the widest vector.
@@ -108,6 +110,9 @@ func Parse(b []byte) (*File, error) {
 
 // readParam reads a weight tensor: float32, or what f.DType allows.
 func (f *File) readParam(name string, have map[string]tensorInfo, take func(name, dtype string) (tensorInfo, []byte, error)) (lstm.Tensor, error) {
+	if _, ok := have[name+highSuffix]; ok && f.DType == F16 {
+		return readHalves(name, take)
+	}
 	dtype := "F32"
 	if is := have[name].dtype; is == "F16" && f.DType == F16 || is == "I8" && f.DType == Int8 {
 		dtype = is
@@ -121,10 +126,6 @@ func (f *File) readParam(name string, have map[string]tensorInfo, take func(name
 	case "F32":
 		t.Data = words[float32](raw)
 	case "F16":
-		if _, unpacked := have[indexTensor]; unpacked {
-			t.Half = words[uint16](raw)
-			break
-		}
 		t.Data = make([]float32, len(raw)/2)
 		for i := range t.Data {
 			t.Data[i] = half.From(binary.LittleEndian.Uint16(raw[2*i:]))
@@ -144,6 +145,22 @@ func (f *File) readParam(name string, have map[string]tensorInfo, take func(name
 		}
 	}
 	return t, nil
+}
+
+// readHalves reads a weight tensor that stands as the bytes of its float16.
+func readHalves(name string, take func(name, dtype string) (tensorInfo, []byte, error)) (t lstm.Tensor, err error) {
+	info, high, err := take(name+highSuffix, "U8")
+	if err != nil {
+		return t, err
+	}
+	lower, low, err := take(name+lowSuffix, "U8")
+	if err != nil {
+		return t, err
+	}
+	if !slices.Equal(info.shape, lower.shape) {
+		return t, fmt.Errorf("weights: tensor %q has shape %v, its lower bytes have %v", name, info.shape, lower.shape)
+	}
+	return lstm.Tensor{Shape: info.shape, Half: lstm.Halves{High: high, Low: low}}, nil
 }
 
 // int8s views raw as bytes with sign.

@@ -194,7 +194,7 @@ func TestUnpackedNumberFormats(t *testing.T) {
 				table := f.Params["embedding/embeddings"]
 				halves := lstm.Tensor{Shape: table.Shape}
 				for _, x := range table.Data {
-					halves.Half = append(halves.Half, half.To(x))
+					halves.Half.High, halves.Half.Low = append(halves.Half.High, byte(half.To(x)>>8)), append(halves.Half.Low, byte(half.To(x)))
 				}
 				want.Params = maps.Clone(f.Params)
 				want.Params["embedding/embeddings"] = halves

@@ -1,11 +1,13 @@
 package function
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"testing"
 	"unicode/utf8"
 
 	"coldstream/internal/jsonscan"
@@ -55,4 +57,25 @@ type answer struct {
 	Score         float64            `json:"score"`
 	Probabilities map[string]float64 `json:"probabilities"`
 	Model         string             `json:"model"`
+}
+
+// TestWarmScoresOnceAndSaysNothing: no line in the log, no question to a Remote,
+// and the first event is answered as without it.
+func TestWarmScoresOnceAndSaysNothing(t *testing.T) {
+	var logs bytes.Buffer
+	scorer := &fakeScorer{}
+	h, cold := NewHandler(scorer, &logs), NewHandler(&fakeScorer{}, nil)
+	h.Warm()
+	if n := scorer.batches.Load(); n != 1 || logs.Len() > 0 {
+		t.Errorf("%d batches, log %q", n, &logs)
+	}
+	got, err := h.Invoke(t.Context(), transformEvent("first", "last"))
+	want, _ := cold.Invoke(t.Context(), transformEvent("first", "last"))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("after it %s, %v, want %s", got, err, want)
+	}
+	remote := &fakeRemote{}
+	if NewRemoteHandler(remote, nil).Warm(); remote.ctx != nil {
+		t.Error("the remote was asked")
+	}
 }

@@ -26,6 +26,8 @@ type client struct {
 	used    bool   // the connection has carried a request before
 	out     []byte // request head, used again
 	body    []byte // response body, used again
+
+	waiting func() // called once, when the next request is on its way; nil = nothing to do
 }
 
 // response is what the server sent. Its body is valid until the next request.
@@ -72,12 +74,9 @@ func (c *client) do(method, path, headers string, body []byte) (response, error)
 
 func (c *client) try(method, path, headers string, body []byte) (response, error) {
 	if c.socket == nil {
-		socket, err := dial(c.address)
-		if err != nil {
+		if err := c.connect(); err != nil {
 			return response{}, err
 		}
-		c.socket, c.used = socket, false
-		c.in = bufio.NewReaderSize(socket, maxLine)
 	}
 	c.used = true
 	c.out = append(c.out[:0], method...)
@@ -104,12 +103,26 @@ func (c *client) try(method, path, headers string, body []byte) (response, error
 			return response{}, err
 		}
 	}
+	if do := c.waiting; do != nil {
+		c.waiting = nil
+		do()
+	}
 	var r response
 	err := c.read(&r)
 	if err == nil && r.shut {
 		c.close()
 	}
 	return r, err
+}
+
+func (c *client) connect() error {
+	socket, err := dial(c.address)
+	if err != nil {
+		return err
+	}
+	c.socket, c.used = socket, false
+	c.in = bufio.NewReaderSize(socket, maxLine)
+	return nil
 }
 
 func (c *client) close() {

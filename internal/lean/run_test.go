@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -215,14 +216,86 @@ func TestInitErrorIsReported(t *testing.T) {
 	f := &fakeAPI{}
 	server := httptest.NewServer(f)
 	defer server.Close()
-	if err := FailInit(server.Listener.Addr().String(), errors.New("model.safetensors: no such file")); err != nil {
+	cause := errors.New("model.safetensors: no such file")
+	address := server.Listener.Addr().String()
+	if err := FailInit(address, cause); err != cause {
 		t.Fatal(err)
 	}
-	if len(f.posts) != 1 || f.posts[0].path != "/2018-06-01/runtime/init/error" || f.posts[0].body != `{"errorMessage":"model.safetensors: no such file","errorType":"errorString"}` {
+	if err := Start(t.Context(), address, func() (Handler, error) { return nil, cause }, io.Discard); err != cause {
+		t.Fatal(err)
+	}
+	if len(f.posts) != 2 || f.posts[0].path != f.posts[1].path || f.posts[0].body != f.posts[1].body {
+		t.Errorf("Start and FailInit differ: %+v", f.posts)
+	}
+	if err := FailInit("127.0.0.1:1", cause); !errors.Is(err, cause) || !strings.Contains(err.Error(), "could not be told") {
+		t.Errorf("nobody was told: %v", err)
+	}
+	if f.posts[0].path != "/2018-06-01/runtime/init/error" || f.posts[0].body != `{"errorMessage":"model.safetensors: no such file","errorType":"errorString"}` {
 		t.Errorf("posts %+v", f.posts)
 	}
 	if got := f.posts[0].header.Get("Lambda-Runtime-Function-Error-Type"); got != "Runtime.InitError" {
 		t.Errorf("error type %q", got)
+	}
+}
+
+// TestStartConnectsWhileTheHandlerIsMade: the connection is there before init
+// returns, carries the first request, and is made again if it was closed.
+func TestStartConnectsWhileTheHandlerIsMade(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		accepted := make(chan net.Conn, 10)
+		f := &fakeAPI{events: []string{"a"}}
+		server := httptest.NewUnstartedServer(f)
+		server.Config.ConnState = func(c net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				accepted <- c
+			}
+		}
+		server.Start()
+		err := Start(t.Context(), server.Listener.Addr().String(), func() (Handler, error) {
+			c := <-accepted // for ever, if Start connects afterwards
+			if closed {
+				c.Close()
+			}
+			return handlerFunc(func(_ context.Context, payload []byte) ([]byte, error) { return payload, nil }), nil
+		}, io.Discard)
+		server.Close()
+		again := map[bool]int{false: 0, true: 1}[closed]
+		if err == nil || !strings.Contains(err.Error(), "410") || len(f.posts) != 1 || len(accepted) != again {
+			t.Errorf("closed %t: %v, %d answers, %d more connections", closed, err, len(f.posts), len(accepted))
+		}
+	}
+}
+
+// warmed is a Handler that notes when it was warmed up.
+type warmed struct {
+	handlerFunc
+	warm func()
+}
+
+func (w warmed) Warm() { w.warm() }
+
+// TestWarmRunsOnceBeforeTheFirstEvent: after the request for it has been sent,
+// and a panic in it is none of the events'.
+func TestWarmRunsOnceBeforeTheFirstEvent(t *testing.T) {
+	asked := make(chan bool, 10)
+	f := &fakeAPI{events: []string{"a", "b"}, headers: func(http.Header, int) { asked <- true }}
+	server := httptest.NewServer(f)
+	defer server.Close()
+	var order []string
+	h := warmed{
+		func(_ context.Context, payload []byte) ([]byte, error) {
+			order = append(order, string(payload))
+			return payload, nil
+		},
+		func() {
+			<-asked // for ever, if Start waits for the event only afterwards
+			order = append(order, "warm")
+			panic("too warm")
+		},
+	}
+	_ = Run(t.Context(), server.Listener.Addr().String(), h, io.Discard)
+	if got := strings.Join(order, " "); got != "warm a b" || len(f.posts) != 2 {
+		t.Errorf("%s, %d answers", got, len(f.posts))
 	}
 }
 

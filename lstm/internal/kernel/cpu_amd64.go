@@ -18,7 +18,7 @@ func xgetbv() (xcr0 uint32)
 // features are what the processor and the operating system have for the
 // kernels. golang.org/x/sys/cpu knows all that there is, at the start of every
 // program: a virtual machine traps each CPUID, and a function's start would pay
-// for a dozen instead of three.
+// for a dozen instead of two.
 type features struct {
 	avx2, avx512, vnni bool
 }
@@ -39,14 +39,12 @@ func detect() features {
 			zmm               = ymm | 1<<5 | 1<<6 | 1<<7  // XCR0: masks, and both parts of ZMM too
 		)
 		has := func(register uint32, bits uint32) bool { return register&bits == bits }
-		if _, _, _, leaves := cpuid(0, 0); leaves < 7 {
-			return
-		}
 		_, first, _, _ := cpuid(1, 0)
 		if !has(first, fma|osxsave|avx) {
 			return
 		}
 		saved := xgetbv()
+		// Leaf 7 is there: what saves its registers with XSAVE has leaf 13.
 		seven, more, _, _ := cpuid(7, 0)
 		found.avx2 = has(seven, avx2) && has(saved, ymm)
 		found.avx512 = found.avx2 && has(seven, avx512) && has(saved, zmm)
