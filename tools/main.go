@@ -33,6 +33,6 @@ system (producer, delivery stream, function, objects) on one machine.`,
 		Version: cli.Version(),
 	}
 	cli.Group(root)
-	root.AddCommand(newConvert(), newEvaluate(), newImage(), newInspect(), newManifest(), newPredict(), newPackage(), newPipeline(), newReport(), newServe(), newVerify())
+	root.AddCommand(newConvert(), newDownload(), newEvaluate(), newImage(), newInspect(), newManifest(), newPredict(), newPackage(), newPipeline(), newReport(), newServe(), newVerify())
 	return root
 }

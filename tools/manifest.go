@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/spf13/cobra"
 
 	"coldstream/internal/cli"
@@ -33,20 +31,14 @@ s3:ListBucket. AWS_ENDPOINT_URL_S3 names another service.`,
 		Args: cli.Args("s3://BUCKET/PREFIX"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx := cmd.Context()
-			if o.Bucket, o.Prefix, err = manifest.ParseURL(args[0]); err != nil {
-				return cli.Usagef("%w", err)
-			}
 			if o.Since, err = parseSince(since); err != nil {
 				return err
 			}
-			config, err := cli.LoadAWS(ctx)
+			client, place, err := bucketClient(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			client := s3.NewFromConfig(config, func(c *s3.Options) {
-				// Other services have no host for each bucket.
-				c.UsePathStyle = c.BaseEndpoint != nil || os.Getenv("AWS_ENDPOINT_URL_S3") != "" || os.Getenv("AWS_ENDPOINT_URL") != ""
-			})
+			o.Bucket, o.Prefix = place.Bucket, place.Prefix
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "listing "+args[0], -1)
 			defer progress.Done()
 			var sum manifest.Summary

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -18,22 +17,26 @@ const listed = 20
 
 func newReport() *cobra.Command {
 	return &cobra.Command{
-		Use:   "report DIR",
+		Use:   "report SRC",
 		Short: "Count the delivered posts by label",
-		Long: `Read the delivered objects in a directory, plain or gzip, and print the counts
-by label as a table and a bar chart. Records that the stream stored as failed are
-counted by reason. A line that cannot be read makes the command fail.`,
-		Example: `  coldstream report out/objects`,
-		Args:    cli.Args("DIR"),
+		Long: `Read the delivered objects in a directory or under s3://BUCKET/PREFIX, plain or
+gzip, and print the counts by label as a table and a bar chart. Records that the
+stream stored as failed are counted by reason. A line that cannot be read makes
+the command fail. What is hidden (a name that begins with a dot) is left out.
+
+` + aboutS3,
+		Example: `  coldstream report out/objects
+  coldstream report s3://posts/posts/dt=2026-11-22/`,
+		Args: cli.Args("SRC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			objects, err := openObjects(args[0])
+			objects, err := openObjects(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "reading "+args[0], -1)
 			defer progress.Done()
 			n := 0
-			r, err := report.Read(objects, func(report.Line) error {
+			r, err := report.ReadObjects(objects, func(report.Line) error {
 				n++
 				progress.Set(n)
 				return cmd.Context().Err()
@@ -49,23 +52,11 @@ counted by reason. A line that cannot be read makes the command fail.`,
 				return err
 			}
 			if r.Bad > 0 {
-				return fmt.Errorf("%s cannot be read, the first is %v", report.Count(r.Bad, "line"), r.BadList[0])
+				return fmt.Errorf("%s cannot be read, the first is %s", report.Count(r.Bad, "line"), report.Printable(r.BadList[0].String()))
 			}
 			return nil
 		},
 	}
-}
-
-// openObjects opens a directory of delivered objects.
-func openObjects(dir string) (fs.FS, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a directory", dir)
-	}
-	return os.DirFS(dir), nil
 }
 
 // writeResults prints the table, the bars and the failures.

@@ -16,18 +16,22 @@ import (
 func newVerify() *cobra.Command {
 	var sent, received string
 	cmd := &cobra.Command{
-		Use:   "verify --sent FILE --received DIR",
+		Use:   "verify --sent FILE --received SRC",
 		Short: "Check that every sent post arrived, once",
 		Long: `Compare the ids that a producer wrote with --sent with the delivered objects in
-a directory. An id that was sent twice has to arrive twice. Posts that the stream
-stored as failed are told apart from those that are missing. The command fails
-when a post is missing, doubled or failed, or when a line cannot be read. Posts
-that were not sent by this producer are counted and pass.`,
+a directory or under s3://BUCKET/PREFIX. An id that was sent twice has to arrive
+twice. Posts that the stream stored as failed are told apart from those that are
+missing, if they lie under the same prefix. The command fails when a post is
+missing, doubled or failed, or when a line cannot be read. Posts that were not sent
+by this producer are counted and pass.
+
+` + aboutS3,
 		Example: `  producer --source sample --to firehose --stream posts --sent sent.jsonl
-  coldstream verify --sent sent.jsonl --received out/objects`,
+  coldstream verify --sent sent.jsonl --received out/objects
+  coldstream verify --sent sent.jsonl --received s3://posts/posts/`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			objects, err := openObjects(received)
+			objects, err := openObjects(cmd.Context(), received)
 			if err != nil {
 				return err
 			}
@@ -38,11 +42,23 @@ that were not sent by this producer are counted and pass.`,
 			defer f.Close()
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "verifying", -1)
 			defer progress.Done()
-			v, err := report.Verify(cmd.Context(), f, objects)
-			if cmd.Context().Err() != nil {
+			var broken error // of the objects; the others are about the sent ids
+			v, err := report.VerifyObjects(cmd.Context(), f, func(yield func(report.Object, error) bool) {
+				n := 0
+				for o, err := range objects {
+					n++
+					progress.Set(n)
+					if broken = err; !yield(o, err) {
+						return
+					}
+				}
+			})
+			switch {
+			case cmd.Context().Err() != nil:
 				return context.Cause(cmd.Context())
-			}
-			if err != nil {
+			case broken != nil:
+				return broken
+			case err != nil:
 				return fmt.Errorf("%s: %w", sent, err)
 			}
 			progress.Done()
@@ -53,7 +69,7 @@ that were not sent by this producer are counted and pass.`,
 		},
 	}
 	cmd.Flags().StringVar(&sent, "sent", "", "`FILE` with the sent ids, one JSON object per line")
-	cmd.Flags().StringVar(&received, "received", "", "`DIR` with the delivered objects")
+	cmd.Flags().StringVar(&received, "received", "", "`SRC` of the delivered objects: a directory or s3://BUCKET/PREFIX")
 	cli.Required(cmd, "sent", "received")
 	return cmd
 }

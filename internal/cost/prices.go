@@ -32,6 +32,11 @@ type Prices struct {
 	EBSGBMonth     float64            `json:"ebs_gb_month"`    // gp3
 	ALBHour        float64            `json:"alb_hour"`
 	LCUHour        float64            `json:"lcu_hour"` // capacity unit of a load balancer
+
+	// Deployment is what a deployment has beside that, by name and unit:
+	// kms_key_month, public_ipv4_hour, ... The cost model does not use it, and a
+	// table may lack it.
+	Deployment map[string]float64 `json:"deployment"`
 }
 
 //go:embed prices.json
@@ -127,6 +132,7 @@ func (p *Prices) check() error {
 	}{
 		{"lambda_gb_second", p.LambdaGBSecond}, {"ec2_hour", p.EC2Hour},
 		{"ec2_baseline", p.EC2Baseline}, {"ec2_credit_hour", p.EC2CreditHour},
+		{"deployment", p.Deployment},
 	} {
 		for _, k := range slices.Sorted(maps.Keys(m.prices)) {
 			if x := m.prices[k]; !(x >= 0 && x <= maxPrice) {

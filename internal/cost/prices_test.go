@@ -98,6 +98,7 @@ func TestReadRefuses(t *testing.T) {
 		{`"logs_gb":0.5`, `"logs_gb":null`, "logs_gb is missing"},
 		{`"logs_gb"`, `"log_gb"`, `unknown field "log_gb"`},
 		{`"arm64":0.0000133334`, `"arm64":-1`, `lambda_gb_second of "arm64" is -1`},
+		{`"alarm_month":0.1`, `"alarm_month":-0.1`, `deployment of "alarm_month" is -0.1`},
 		{`"date":"2026-11-22"`, `"date":"yesterday"`, `date "yesterday"`},
 		{`"region":"us-east-1"`, `"region":""`, "region and source"},
 		{good, good + "1", "something follows"},

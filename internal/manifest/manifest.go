@@ -27,16 +27,6 @@ type Options struct {
 	Since          time.Time // of the last change, this moment included; zero = any
 }
 
-// ParseURL returns the parts of s3://BUCKET/PREFIX.
-func ParseURL(text string) (bucket, prefix string, err error) {
-	rest, ok := strings.CutPrefix(text, "s3://")
-	bucket, prefix, _ = strings.Cut(rest, "/")
-	if !ok || bucket == "" {
-		return "", "", fmt.Errorf("%q is no place in S3; want s3://BUCKET/PREFIX", text)
-	}
-	return bucket, prefix, nil
-}
-
 // Summary is the account of a listing: Listed = Objects + Empty + Other.
 type Summary struct {
 	Listed  int

@@ -110,14 +110,3 @@ func TestListingsThatFail(t *testing.T) {
 		}
 	}
 }
-
-func TestURLs(t *testing.T) {
-	if b, p, err := ParseURL("s3://posts/a/b/"); err != nil || b != "posts" || p != "a/b/" {
-		t.Error(b, p, err)
-	}
-	for _, text := range []string{"", "posts/a", "s3://", "s3:///a", "https://posts"} {
-		if _, _, err := ParseURL(text); err == nil || !strings.Contains(err.Error(), "want s3://BUCKET/PREFIX") {
-			t.Errorf("%s: error %v", text, err)
-		}
-	}
-}

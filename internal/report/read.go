@@ -2,8 +2,8 @@
 // label, checks that every sent post arrived once, and draws the counts.
 //
 // Start with Read for the counts, with Verify for the check, and with
-// WriteTable and WriteBars for the terminal. Objects come from an fs.FS: a
-// directory today, anything that can list and open tomorrow.
+// WriteTable and WriteBars for the terminal. They read an fs.FS, such as a
+// directory; ReadObjects and VerifyObjects read Objects from anywhere.
 package report
 
 import (
@@ -78,28 +78,24 @@ type BadLine struct {
 // String names file, line and reason.
 func (b BadLine) String() string { return fmt.Sprintf("%s, line %d: %s", b.File, b.Line, b.Reason) }
 
-// Read reads all objects under objects, gzip or plain, and calls each (which
-// may be nil) for every post in the lines that could be read. Files whose names
-// begin with a dot are left out.
+// Read reads all files under objects as ReadObjects does. Those whose names, or
+// whose folders' names, begin with a dot are left out.
 func Read(objects fs.FS, each func(Line) error) (*Results, error) {
+	return ReadObjects(Files(objects), each)
+}
+
+// ReadObjects reads objects, gzip or plain, and calls each (which may be nil) for
+// every post in the lines that could be read. A body that breaks off is a bad
+// line; an error of the sequence is returned.
+func ReadObjects(objects Objects, each func(Line) error) (*Results, error) {
 	r := reader{each: each, labels: make(map[string]*LabelCount), reasons: make(map[string]int)}
-	err := fs.WalkDir(objects, ".", func(path string, d fs.DirEntry, err error) error {
+	for o, err := range objects {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if strings.HasPrefix(d.Name(), ".") && path != "." {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
+		if err := r.object(o); err != nil {
+			return nil, err
 		}
-		if d.IsDir() {
-			return nil
-		}
-		return r.object(objects, path)
-	})
-	if err != nil {
-		return nil, err
 	}
 	return r.results(), nil
 }
@@ -114,22 +110,15 @@ type reader struct {
 	ids     []string // of the posts in the current line
 }
 
-func (r *reader) object(objects fs.FS, path string) error {
-	f, err := objects.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
+func (r *reader) object(o Object) error {
 	r.Objects++
-	if info, err := f.Stat(); err == nil {
-		r.Bytes += info.Size()
-	}
-	raw := bufio.NewReaderSize(f, 1<<16)
+	r.Bytes += o.Size
+	raw := bufio.NewReaderSize(o.Body, 1<<16)
 	var content io.Reader = raw
 	if head, _ := raw.Peek(2); bytes.Equal(head, []byte("\x1f\x8b")) {
 		z, err := gzip.NewReader(raw)
 		if err != nil {
-			r.bad(path, 1, "gzip: "+err.Error())
+			r.bad(o.Name, 1, "gzip: "+err.Error())
 			return nil
 		}
 		content = z
@@ -148,7 +137,7 @@ func (r *reader) object(objects fs.FS, path string) error {
 			break
 		}
 		if err != nil {
-			r.bad(path, n, err.Error())
+			r.bad(o.Name, n, err.Error())
 			continue
 		}
 		for _, l.ID = range r.ids {
@@ -162,7 +151,7 @@ func (r *reader) object(objects fs.FS, path string) error {
 	}
 	if err := lines.Err(); err != nil {
 		// The object is broken from here on; the others are not.
-		r.bad(path, n+1, err.Error())
+		r.bad(o.Name, n+1, err.Error())
 	}
 	return nil
 }

@@ -41,10 +41,15 @@ func (v *Verification) OK() bool {
 	return len(v.Missing) == 0 && len(v.Doubled) == 0 && len(v.Failed) == 0 && v.Results.Bad == 0
 }
 
-// Verify reads the sent ids, one JSON object with "id" per line, and the
+// Verify compares as VerifyObjects does, with the files that Read reads.
+func Verify(ctx context.Context, sent io.Reader, objects fs.FS) (*Verification, error) {
+	return VerifyObjects(ctx, sent, Files(objects))
+}
+
+// VerifyObjects reads the sent ids, one JSON object with "id" per line, and the
 // objects, and compares them. Posts that were received but never sent are
 // counted, not complained about: a directory may hold several runs.
-func Verify(ctx context.Context, sent io.Reader, objects fs.FS) (*Verification, error) {
+func VerifyObjects(ctx context.Context, sent io.Reader, objects Objects) (*Verification, error) {
 	wanted := make(map[string]int)
 	v := new(Verification)
 	lines := bufio.NewScanner(sent)
@@ -77,7 +82,7 @@ func Verify(ctx context.Context, sent io.Reader, objects fs.FS) (*Verification, 
 	}
 
 	got, failed := make(map[string]int), make(map[string]int)
-	results, err := Read(objects, func(l Line) error {
+	results, err := ReadObjects(objects, func(l Line) error {
 		switch {
 		case l.ID == "":
 			v.Anonymous++
