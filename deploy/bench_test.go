@@ -8,8 +8,8 @@ import (
 )
 
 // checkBench demands that bench aws understands the output.
-func checkBench(t *testing.T, m *moto, o map[string]any) {
-	b, err := json.Marshal(map[string]any{"bench_targets": map[string]any{"value": o["bench_targets"]}})
+func checkBench(t *testing.T, s *site) {
+	b, err := json.Marshal(map[string]any{"bench_targets": map[string]any{"value": s.outputs["bench_targets"]}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func checkBench(t *testing.T, m *moto, o map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"coldstream-aws": "zip", "coldstream-lean": "zip", "coldstream-ec2": "ec2", "container": "container"}
+	want := map[string]string{"coldstream-aws": "zip", "coldstream-lean": "zip", "fastapi-ec2": "ec2", "container": "container"}
 	if len(targets) != len(want) {
 		t.Errorf("targets are %+v", targets)
 	}
@@ -30,8 +30,8 @@ func checkBench(t *testing.T, m *moto, o map[string]any) {
 			Configuration struct{ FunctionArn string }
 			Tags          map[string]string
 		}
-		m.json("lambda", "GET", "/2015-03-31/functions/"+target.Function, "", "", &f)
-		m.json("lambda", "GET", "/2017-03-31/tags/"+f.Configuration.FunctionArn, "", "", &tags)
+		s.m.json("lambda", "GET", "/2015-03-31/functions/"+target.Function, "", "", &f)
+		s.m.json("lambda", "GET", "/2017-03-31/tags/"+f.Configuration.FunctionArn, "", "", &tags)
 		if tags.Tags[benchaws.TagBench] != target.Name || tags.Tags[benchaws.TagCopy] != "true" {
 			t.Errorf("target %s: tags are %v", target.Name, tags.Tags)
 		}

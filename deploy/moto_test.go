@@ -53,6 +53,16 @@ func (m *moto) call(service, method, path, target, body string) (int, []byte) {
 	return res.StatusCode, b
 }
 
+// form calls by a form, as the older services want it, and returns the answer.
+func (m *moto) form(service, form string) []byte {
+	m.t.Helper()
+	status, b := m.call(service, "POST", "/", "", form)
+	if status != http.StatusOK {
+		m.t.Fatalf("%s %s: status %d: %.500s", service, form, status, b)
+	}
+	return b
+}
+
 // json calls and decodes the answer into v.
 func (m *moto) json(service, method, path, target, body string, v any) {
 	m.t.Helper()

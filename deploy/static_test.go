@@ -66,7 +66,7 @@ func eachFile(t *testing.T, f func(path, text string)) {
 // TestFormat: terraform fmt has nothing to do.
 func TestFormat(t *testing.T) {
 	if _, err := exec.LookPath("terraform"); err != nil {
-		t.Skip("SKIPPED: terraform is not on this machine")
+		t.Skip("NOT TESTED: the format: terraform is not on this machine")
 	}
 	out, err := exec.CommandContext(t.Context(), "terraform", "fmt", "-check", "-recursive", "modules").CombinedOutput()
 	if err != nil {
@@ -124,41 +124,86 @@ func TestDescriptions(t *testing.T) {
 	})
 }
 
+// TestValidate: terraform validate finds nothing.
+func TestValidate(t *testing.T) {
+	needStacks(t)
+	for _, stack := range []string{"stream", "raw", "endpoint", "bench"} {
+		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
+			newWorkspace(t, stack, "").run("validate", "-no-color")
+		})
+	}
+}
+
 // TestRefusedVariables: values that AWS would refuse late are refused early, with
 // our words.
 func TestRefusedVariables(t *testing.T) {
 	needStacks(t)
-	w := newWorkspace(t, "stream", startMoto(t).url)
+	url := startMoto(t).url
 	zip := filepath.Join(t.TempDir(), "function.zip")
 	writeZip(t, zip, "x")
-	for _, refused := range []map[string]string{ // by one plan each
-		{
-			"buffer_mb=129":                    "a whole number of MB from 1 to 128",
-			"buffer_seconds=901":               "interval is 0 to 900 seconds",
-			"token= ":                          "The token is empty",
-			"architecture=x86":                 "The architecture is arm64 or x86_64",
-			"image_tag=a b":                    "The image's tag has letters",
-			`source_arguments=["--count","1"]`: "need --source",
-			"email=nobody":                     "no e-mail address",
+	for stack, plans := range map[string][]map[string]string{ // a plan for each
+		"stream": {
+			{
+				"buffer_mb=129":                    "a whole number of MB from 1 to 128",
+				"buffer_seconds=901":               "interval is 0 to 900 seconds",
+				"token= ":                          "The token is empty",
+				"architecture=x86":                 "The architecture is arm64 or x86_64",
+				"image_tag=a b":                    "The image's tag has letters",
+				`source_arguments=["--count","1"]`: "need --source",
+				"email=nobody":                     "no e-mail address",
+				"memory_mb=100":                    "MB from 128 to 10240",
+				"reserved_concurrency=0":           "The reserved concurrency is at least 1",
+				"log_retention_days=31":            "CloudWatch Logs knows",
+				"expire_days=0":                    "at least 1; null is never",
+			},
+			{
+				"zip=" + zip + ".gone":  "The function's zip does not exist",
+				"buffer_mb=0":           "a whole number of MB from 1 to 128",
+				"buffer_seconds=-1":     "interval is 0 to 900 seconds",
+				"name=Upper_case":       "lower case letters",
+				"schedule=rate(1 hour)": "needs --count",
+				"token_version=-1":      "The token's version is 0",
+			},
+			{"schedule=hourly": "The schedule is rate(...)"}, // its rules look at source_arguments
+			{`labels=["A","B"]`: "at least 64 MB with label_partitions", "buffer_mb=63": "at least 64 MB with label_partitions"},
+			{`labels=["A","A"]`: "The labels are distinct", "buffer_mb=1.5": "a whole number of MB"},
+			{"token=x": "A token needs token_version"},
+			{"token=": "The token is empty", "token_version=1": ""},
 		},
-		{
-			"zip=" + zip + ".gone":  "The function's zip does not exist",
-			"buffer_mb=0":           "a whole number of MB from 1 to 128",
-			"name=Upper_case":       "lower case letters",
-			"schedule=rate(1 hour)": "needs --count",
+		"raw": {
+			{"format=parquet": "leave format at json"}, // refused before the modules are looked at
+			{"buffer_mb=129": "a whole number of MB from 1 to 128", "buffer_seconds=901": "interval is 0 to 900 seconds", "architecture=arm": "The architecture is arm64 or x86_64"},
+			{"format=csv": "format is json or parquet"},
 		},
-		{"schedule=hourly": "The schedule is rate(...)"}, // its rules look at source_arguments
+		"endpoint": {
+			{"program=" + zip + ".gone": "The endpoint's program does not exist", "instance_type=large": "of the form t4g.small", "name=a-name-that-is-too-long-for-a-balancer": "2 to 22 lower case letters"},
+			{"program=" + zip: "", "server=fastapi": "needs architecture x86_64"},
+			{"program=" + zip: "", "server=flask": "coldstream or fastapi"},
+		},
+		"bench": {
+			{"zip_aws=" + zip: "", "zip_lean=" + zip + ".gone": "The function's zip does not exist", "container_tag=v1": "container_tag needs container = true"},
+		},
 	} {
-		args := []string{"plan", "-no-color", "-input=false", "-refresh=false", "-var", "zip=" + zip}
-		for value := range refused {
-			args = append(args, "-var", value)
-		}
-		out, code := w.tryRun(args...)
-		said := strings.Join(strings.Fields(strings.ReplaceAll(out, "│", "")), " ")
-		for value, want := range refused {
-			if code == 0 || !strings.Contains(said, want) {
-				t.Errorf("%s: exit code %d, want %q in\n%s", value, code, want, out)
+		t.Run(stack, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkspace(t, stack, url)
+			for _, refused := range plans {
+				args := []string{"plan", "-no-color", "-input=false", "-refresh=false"}
+				if stack != "bench" {
+					args = append(args, "-var", "zip="+zip)
+				}
+				for value := range refused {
+					args = append(args, "-var", value)
+				}
+				out, code := w.tryRun(args...)
+				said := strings.Join(strings.Fields(strings.ReplaceAll(out, "│", "")), " ")
+				for value, want := range refused {
+					if code == 0 || !strings.Contains(said, want) {
+						t.Errorf("%s: exit code %d, want %q in\n%s", value, code, want, out)
+					}
+				}
 			}
-		}
+		})
 	}
 }

@@ -43,8 +43,8 @@ type object struct {
 
 // appendRecord adds the transformed data of r to its output. The caller holds
 // mu.
-func (s *Stream) appendRecord(r record, data []byte, keys map[string]string) {
-	values, ok := s.prefix.values(keys)
+func (s *Stream) appendRecord(r record, data []byte, answered, queried map[string]string) {
+	values, ok := s.prefix.values(answered, queried)
 	if !ok {
 		s.rejectPartition(r, failurePartition)
 		return
@@ -78,7 +78,7 @@ func (s *Stream) rejectPartition(r record, f failure) {
 // appendFailure adds r to the error output. The caller holds mu.
 func (s *Stream) appendFailure(r record, f failure) {
 	s.held -= r.held()
-	s.append(outputKey{errors: true}, nil, r.arrival, appendErrorLine(nil, r, f, s.config.Transform.ARN))
+	s.append(outputKey{errors: true}, nil, r.arrival, appendErrorLine(nil, r, f, s.config.functionARN()))
 }
 
 func (s *Stream) append(key outputKey, values []string, arrival time.Time, data []byte) {

@@ -94,13 +94,23 @@ func (s *Stream) describe() description {
 	if c.GZIP {
 		s3.CompressionFormat = "GZIP"
 	}
+	var processors []processor
 	if t := c.Transform; t != nil {
-		s3.ProcessingConfiguration = &processing{Enabled: true, Processors: []processor{{Type: "Lambda", Parameters: []processorParameter{
+		processors = append(processors, processor{Type: lambdaProcessor, Parameters: []processorParameter{
 			{"LambdaArn", t.ARN},
 			{"NumberOfRetries", strconv.Itoa(t.Retries)},
 			{"BufferSizeInMBs", strconv.FormatFloat(float64(t.Buffer.Bytes)/(1<<20), 'f', -1, 64)},
 			{"BufferIntervalInSeconds", strconv.FormatFloat(t.Buffer.Interval.Seconds(), 'f', -1, 64)},
-		}}}}
+		}})
+	}
+	if c.PartitionQuery != "" {
+		processors = append(processors, processor{Type: queryProcessor, Parameters: []processorParameter{
+			{"MetadataExtractionQuery", c.PartitionQuery},
+			{"JsonParsingEngine", queryEngine},
+		}})
+	}
+	if len(processors) > 0 {
+		s3.ProcessingConfiguration = &processing{Enabled: true, Processors: processors}
 	}
 	if len(s.prefix.keys) > 0 {
 		s3.DynamicPartitioningConfiguration = &switched{true}
@@ -116,7 +126,13 @@ func (s *Stream) describe() description {
 	}
 }
 
-const bucketARN = "arn:aws:s3:::"
+const (
+	bucketARN = "arn:aws:s3:::"
+
+	lambdaProcessor = "Lambda"
+	queryProcessor  = "MetadataExtraction"
+	queryEngine     = "JQ-1.6" // the only one there is
+)
 
 // ParseDescription makes the Config that a DescribeDeliveryStream answer
 // stands for, in the form of the wire or of the Go SDK's output encoded as
@@ -168,7 +184,7 @@ func (d *s3Destination) config(c *Config) error {
 	}
 	c.Bucket, c.Prefix, c.ErrorPrefix, c.FileExtension = bucket, d.Prefix, d.ErrorOutputPrefix, d.FileExtension
 	if h := d.BufferingHints; h != nil && h.SizeInMBs != nil && h.IntervalInSeconds != nil {
-		c.Buffer = Buffer{*h.SizeInMBs << 20, time.Duration(*h.IntervalInSeconds) * time.Second}
+		c.Buffer = Buffer{megabytes(float64(*h.SizeInMBs)), seconds(*h.IntervalInSeconds)}
 	}
 	switch d.CompressionFormat {
 	case "", "UNCOMPRESSED":
@@ -198,10 +214,15 @@ func (d *s3Destination) config(c *Config) error {
 
 func (p *processing) config(c *Config) error {
 	for _, processor := range p.Processors {
-		if processor.Type != "Lambda" {
+		switch {
+		case processor.Type == queryProcessor:
+			if err := processor.query(c); err != nil {
+				return err
+			}
+			continue
+		case processor.Type != lambdaProcessor:
 			return fmt.Errorf("processor %s is not supported", processor.Type)
-		}
-		if c.Transform != nil {
+		case c.Transform != nil:
 			return errors.New("two Lambda processors; one is allowed")
 		}
 		t := &Transform{Buffer: Buffer{1 << 20, 60 * time.Second}}
@@ -214,6 +235,42 @@ func (p *processing) config(c *Config) error {
 			return errors.New("the Lambda processor has no LambdaArn")
 		}
 		c.Transform = t
+	}
+	return nil
+}
+
+// megabytes returns mb in bytes. What no buffer has, NaN among it, becomes -1,
+// which NewStream refuses: nothing may overflow into a size that is allowed.
+func megabytes(mb float64) int64 {
+	if !(mb >= 0 && mb <= 1<<20) {
+		return -1
+	}
+	return int64(mb * (1 << 20))
+}
+
+// seconds returns n seconds, -1 ns for what no buffer waits.
+func seconds(n int64) time.Duration {
+	if n < 0 || n > int64(maxInterval/time.Second) {
+		return -1
+	}
+	return time.Duration(n) * time.Second
+}
+
+// query takes the partition query over.
+func (p *processor) query(c *Config) error {
+	if c.PartitionQuery != "" {
+		return errors.New("two " + queryProcessor + " processors; one is allowed")
+	}
+	for _, parameter := range p.Parameters {
+		switch {
+		case parameter.ParameterName == "MetadataExtractionQuery":
+			c.PartitionQuery = parameter.ParameterValue
+		case parameter.ParameterName == "JsonParsingEngine" && parameter.ParameterValue != queryEngine:
+			return fmt.Errorf("JsonParsingEngine %s is not supported, %s only", parameter.ParameterValue, queryEngine)
+		}
+	}
+	if c.PartitionQuery == "" {
+		return errors.New("the " + queryProcessor + " processor has no MetadataExtractionQuery")
 	}
 	return nil
 }
@@ -236,13 +293,13 @@ func (t *Transform) set(name, value string) error {
 		if err != nil {
 			return err
 		}
-		t.Buffer.Bytes = int64(mb * (1 << 20))
+		t.Buffer.Bytes = megabytes(mb)
 	case "BufferIntervalInSeconds":
-		seconds, err := strconv.Atoi(value)
+		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
 			return err
 		}
-		t.Buffer.Interval = time.Duration(seconds) * time.Second
+		t.Buffer.Interval = seconds(n)
 	}
 	return nil // RoleArn has no meaning here
 }

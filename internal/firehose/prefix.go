@@ -13,7 +13,14 @@ import (
 // https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 type prefix struct {
 	parts []part
-	keys  []string // partition keys in the order of their first use
+	keys  []partitionKey // in the order of their first use
+}
+
+// A partitionKey is a name and where its value comes from: the function's
+// answer, or Config.PartitionQuery.
+type partitionKey struct {
+	name  string
+	query bool
 }
 
 // part appends its text to dst.
@@ -64,8 +71,16 @@ func newPrefixes(c *Config) (objects, failures *prefix, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("prefix %q: %w", c.Prefix, err)
 	}
-	if len(objects.keys) > 0 && c.Transform == nil {
-		return nil, nil, fmt.Errorf("prefix %q: partition keys come from a transformation, and there is none", c.Prefix)
+	for _, key := range objects.keys {
+		switch {
+		case key.query && c.PartitionQuery == "":
+			return nil, nil, fmt.Errorf("prefix %q: partition key %q comes from a query, and there is none", c.Prefix, key.name)
+		case !key.query && c.Transform == nil:
+			return nil, nil, fmt.Errorf("prefix %q: partition key %q comes from a transformation, and there is none", c.Prefix, key.name)
+		}
+	}
+	if c.PartitionQuery != "" && !slices.ContainsFunc(objects.keys, func(k partitionKey) bool { return k.query }) {
+		return nil, nil, fmt.Errorf("prefix %q: it uses no key of the partition query %q", c.Prefix, c.PartitionQuery)
 	}
 	if failures, err = compilePrefix(errorText); err == nil && len(failures.keys) > 0 {
 		err = errors.New("failed records have no partition keys")
@@ -119,15 +134,14 @@ func (p *prefix) expression(s string) error {
 	case s == "firehose:random-string":
 		// Eleven characters, new ones for every use.
 		p.parts = append(p.parts, func(dst []byte, _ *prefixInput) []byte { return append(dst, newUUID()[:11]...) })
-	case namespace == "partitionKeyFromLambda" && value != "":
-		at := slices.Index(p.keys, value)
+	case (namespace == "partitionKeyFromLambda" || namespace == "partitionKeyFromQuery") && value != "":
+		key := partitionKey{name: value, query: namespace == "partitionKeyFromQuery"}
+		at := slices.Index(p.keys, key)
 		if at < 0 {
 			at = len(p.keys)
-			p.keys = append(p.keys, value)
+			p.keys = append(p.keys, key)
 		}
 		p.parts = append(p.parts, func(dst []byte, in *prefixInput) []byte { return append(dst, in.values[at]...) })
-	case namespace == "partitionKeyFromQuery":
-		return fmt.Errorf("!{%s}: keys from a query are not supported; use partitionKeyFromLambda", s)
 	default:
 		return fmt.Errorf("unknown expression !{%s}", s)
 	}
@@ -142,11 +156,15 @@ func (p *prefix) evaluate(in *prefixInput) []byte {
 	return dst
 }
 
-// values picks the values that the prefix uses; ok is false when one is missing
-// or empty.
-func (p *prefix) values(keys map[string]string) (values []string, ok bool) {
+// values picks the values that the prefix uses from those of the function's
+// answer and of the query; ok is false when one is missing or empty.
+func (p *prefix) values(answered, queried map[string]string) (values []string, ok bool) {
 	for _, key := range p.keys {
-		v := keys[key]
+		from := answered
+		if key.query {
+			from = queried
+		}
+		v := from[key.name]
 		if v == "" {
 			return nil, false
 		}

@@ -42,7 +42,7 @@ func TestPrefixesAreEvaluatedAsTheServiceDoes(t *testing.T) {
 			t.Errorf("%q, %q: %v", c.prefix, c.errorPrefix, err)
 			continue
 		}
-		values, ok := s.prefix.values(map[string]string{"label": "Good", "lang": "en", "more": "x"})
+		values, ok := s.prefix.values(map[string]string{"label": "Good", "lang": "en", "more": "x"}, nil)
 		if !ok {
 			t.Errorf("%q: no values", c.prefix)
 		}
@@ -95,7 +95,7 @@ func TestWhatTheServiceRefusesIsRefused(t *testing.T) {
 		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{stage:x}/", errors }, "unknown expression !{stage:x}"},
 		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{firehose:random}/", errors }, "unknown expression"},
 		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{partitionKeyFromLambda:}/", errors }, "unknown expression"},
-		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{partitionKeyFromQuery:k}/", errors }, "not supported"},
+		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{partitionKeyFromQuery:k}/", errors }, "there is none"},
 		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{partitionKeyFromLambda:k}/", errors; c.Transform = nil }, "there is none"},
 		{func(c *Config) { c.ErrorPrefix = errors + "!{partitionKeyFromLambda:k}/" }, "have no partition keys"},
 		{func(c *Config) { c.Prefix, c.ErrorPrefix = "!{timestamp:yyyy/", errors }, "not closed"},
@@ -149,10 +149,10 @@ func FuzzPrefix(f *testing.F) {
 		defer s.mu.Unlock()
 		keys := map[string]string{}
 		for _, k := range s.prefix.keys {
-			keys[k] = value
+			keys[k.name] = value
 		}
 		s.stats.Accepted++
-		s.appendRecord(record{id: "1", arrival: now}, nil, keys)
+		s.appendRecord(record{id: "1", arrival: now}, nil, keys, keys)
 		for _, o := range s.outputs {
 			if !o.key.errors {
 				if key := s.prefix.objectKey(&s.config, now, o.values); checkKey(key) != nil {

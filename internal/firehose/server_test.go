@@ -152,6 +152,7 @@ func TestDescriptionGivesTheConfigurationBack(t *testing.T) {
 			Buffer:      firehose.Buffer{Bytes: 64 << 20, Interval: time.Minute},
 			Transform: &firehose.Transform{ARN: "arn:aws:lambda:eu-west-1:123456789012:function:scorer:live", Retries: -1,
 				Buffer: firehose.Buffer{Bytes: 1 << 19, Interval: 30 * time.Second}}},
+		"query": {Bucket: "scored", PartitionQuery: "{label:.sentiment}", Prefix: "!{partitionKeyFromQuery:label}/", ErrorPrefix: "!{firehose:error-output-type}/"},
 	}
 	for name, want := range configs {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +207,7 @@ func TestDescriptionGivesTheConfigurationBack(t *testing.T) {
 				if !bytes.Equal(a, b) {
 					t.Errorf("%s: described as\n%s, again as\n%s", form, a, b)
 				}
-				if got.Bucket != want.Bucket || got.GZIP != want.GZIP || got.Prefix != want.Prefix ||
+				if got.Bucket != want.Bucket || got.GZIP != want.GZIP || got.Prefix != want.Prefix || got.PartitionQuery != want.PartitionQuery ||
 					(want.Transform != nil) && (got.Transform == nil || got.Transform.ARN != want.Transform.ARN || got.Transform.Buffer != want.Transform.Buffer) {
 					t.Errorf("%s: %+v", form, got)
 				}
@@ -234,6 +235,8 @@ func TestDescriptionsThatCannotBeFollowedAreRefused(t *testing.T) {
 		{`"Type":"Lambda"`, `"Type":"AppendDelimiterToRecord"`, "AppendDelimiterToRecord"},
 		{`"0.5"`, `"half"`, "BufferSizeInMBs"},
 		{`"LambdaArn"`, `"RoleArn"`, "no LambdaArn"},
+		{`"Type":"Lambda"`, `"Type":"MetadataExtraction"`, "no MetadataExtractionQuery"},
+		{`"Type":"Lambda","Parameters":[`, `"Type":"MetadataExtraction","Parameters":[{"ParameterName":"JsonParsingEngine","ParameterValue":"JQ-9"},`, "JQ-9"},
 		{`"CompressionFormat"`, `"DataFormatConversionConfiguration":{"Enabled":true},"CompressionFormat"`, "DataFormatConversion"},
 		{`"CompressionFormat"`, `"CustomTimeZone":"Moon/Sea","CompressionFormat"`, "CustomTimeZone"},
 		{`"DeliveryStreamName":"s"`, `"DeliveryStreamName":""`, "DeliveryStreamName"},
@@ -245,6 +248,42 @@ func TestDescriptionsThatCannotBeFollowedAreRefused(t *testing.T) {
 		}
 		if _, err := firehose.ParseDescription([]byte(strings.Replace(good, r[0], r[1], 1))); err == nil || !strings.Contains(err.Error(), r[2]) {
 			t.Errorf("%s: %v; want %q", r[1], err, r[2])
+		}
+	}
+}
+
+// TestHostileSizesAreRefused: what overflows on its way to bytes or nanoseconds
+// does not come out as a buffer that is allowed.
+func TestHostileSizesAreRefused(t *testing.T) {
+	const form = `{"DeliveryStreamName":"s","DeliveryStreamARN":"arn:aws:firehose:us-east-1:1:deliverystream/s",
+		"Destinations":[{"ExtendedS3DestinationDescription":{"BucketARN":"arn:aws:s3:::b","BufferingHints":{"SizeInMBs":%s,"IntervalInSeconds":%s},
+		"ProcessingConfiguration":{"Enabled":true,"Processors":[{"Type":"Lambda","Parameters":[{"ParameterName":"LambdaArn","ParameterValue":"f"},
+		{"ParameterName":"BufferSizeInMBs","ParameterValue":"%s"},{"ParameterName":"BufferIntervalInSeconds","ParameterValue":"%s"}]}]}}}]}`
+	made := func(values ...any) error {
+		c, err := firehose.ParseDescription(fmt.Appendf(nil, form, values...))
+		if err != nil {
+			return err
+		}
+		c.Sink = &memory{}
+		c.Transform.Invoke = func(context.Context, []byte) (runtimeapi.Result, error) { return runtimeapi.Result{}, nil }
+		_, err = firehose.NewStream(c)
+		return err
+	}
+	if err := made("128", "900", "3", "900"); err != nil {
+		t.Fatal(err)
+	}
+	for i, values := range [][]string{
+		{"129", "0", "-1", "17592186044421", "9223372036854775807"}, // 17592186044421 MB are 5 MB modulo 2^64 bytes
+		{"901", "-1", "9223372036854775807", "18446744074"},
+		{"3.1", "0.1", "0", "-1", "NaN", "+Inf", "1e300", "", "1 MB"},
+		{"901", "-1", "18446744074", "1.5", "99999999999999999999"},
+	} {
+		for _, value := range values {
+			given := []any{"5", "60", "1", "60"}
+			given[i] = value
+			if made(given...) == nil {
+				t.Errorf("%v makes a stream", given)
+			}
 		}
 	}
 }

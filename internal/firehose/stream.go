@@ -62,6 +62,12 @@ type Config struct {
 	TimeZone      *time.Location
 	GZIP          bool
 
+	// PartitionQuery is a JQ expression that makes an object of partition keys,
+	// such as {label:.sentiment}, from each record that is one JSON value, as it
+	// is to be delivered. !{partitionKeyFromQuery:label} in Prefix reads a key;
+	// a record without it goes to the error output. "" means none.
+	PartitionQuery string
+
 	Transform *Transform // nil: records are delivered as they came
 
 	Quota Quota // zero: unlimited
@@ -152,6 +158,14 @@ func (b Buffer) check(what string, least, most int64) error {
 	return nil
 }
 
+// functionARN is the function that error objects name: "" without one.
+func (c *Config) functionARN() string {
+	if c.Transform == nil {
+		return ""
+	}
+	return c.Transform.ARN
+}
+
 func orDefault[T comparable](v, d T) T {
 	var zero T
 	if v == zero {
@@ -175,6 +189,7 @@ type Stream struct {
 	created     time.Time
 	prefix      *prefix
 	errorPrefix *prefix
+	query       *partitionQuery // nil: none
 
 	ctx    context.Context // ends when Close gives up or is done
 	cancel context.CancelFunc
@@ -227,6 +242,9 @@ func newStream(c Config) (*Stream, error) {
 	if s.prefix, s.errorPrefix, err = newPrefixes(&s.config); err != nil {
 		return nil, err
 	}
+	if s.query, err = compileQuery(c.PartitionQuery); err != nil {
+		return nil, err
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -252,10 +270,16 @@ const (
 // put takes the records, which are the stream's from now on, in their order.
 // When one does not fit, the later ones are refused too: nothing overtakes.
 func (s *Stream) put(records [][]byte, now time.Time, results []putResult) []putResult {
+	queried := make([]map[string]string, len(records))
+	if s.config.Transform == nil {
+		for i, data := range records { // before the lock: a query may take its time
+			queried[i] = s.query.keys(s.ctx, data)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	full := s.closed || !s.quota.request(s.config.Quota, now)
-	for _, data := range records {
+	for i, data := range records {
 		size := int64(len(data)) + recordOverhead
 		full = full || s.held+size > s.config.MaxBuffered || !s.quota.record(s.config.Quota, len(data), now)
 		if full {
@@ -267,7 +291,7 @@ func (s *Stream) put(records [][]byte, now time.Time, results []putResult) []put
 		results = append(results, putResult{id: put})
 		s.stats.Accepted++
 		s.stats.AcceptedBytes += int64(len(data))
-		s.accept(record{id: transform, data: data, arrival: now})
+		s.accept(record{id: transform, data: data, arrival: now}, queried[i])
 	}
 	switch {
 	case s.config.Transform == nil:
@@ -281,10 +305,10 @@ func (s *Stream) put(records [][]byte, now time.Time, results []putResult) []put
 	return results
 }
 
-func (s *Stream) accept(r record) {
+func (s *Stream) accept(r record, queried map[string]string) {
 	s.held += r.held()
 	if s.config.Transform == nil {
-		s.appendRecord(r, r.data, nil)
+		s.appendRecord(r, r.data, nil, queried)
 		return
 	}
 	if s.input != nil && !s.input.fits(r, s.config.Transform.Buffer.Bytes) {

@@ -17,7 +17,8 @@ import (
 type verdict struct {
 	result  result
 	data    []byte            // with resultOk
-	keys    map[string]string // partition keys, with resultOk
+	keys    map[string]string // partition keys of the answer, with resultOk
+	queried map[string]string // partition keys of the query, with resultOk
 	failure failure           // with resultFailed
 }
 
@@ -106,7 +107,7 @@ func (s *Stream) commit(b *batch) {
 		switch v.result {
 		case resultOk:
 			s.stats.Transformed++
-			s.appendRecord(r, v.data, v.keys)
+			s.appendRecord(r, v.data, v.keys, v.queried)
 		case resultDropped:
 			s.stats.Dropped++
 			s.held -= r.held()
@@ -132,7 +133,12 @@ func (s *Stream) call(b *batch) bool {
 		now := time.Now()
 		if err == nil {
 			b.verdicts = judge(b.records, answer, now)
-			return true
+			for i := range b.verdicts {
+				if v := &b.verdicts[i]; v.result == resultOk {
+					v.queried = s.query.keys(s.ctx, v.data)
+				}
+			}
+			return s.ctx.Err() == nil
 		}
 		if attempt > t.Retries || errors.Is(err, runtimeapi.ErrTooLarge) {
 			f := failureFunction

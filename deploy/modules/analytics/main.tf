@@ -1,5 +1,9 @@
-# The objects as a table, without a crawler: days and labels are computed from the
-# prefix. Queries run in a workgroup of their own.
+/**
+ * # Module analytics
+ *
+ * The objects as a table, without a crawler: days and labels are computed from the
+ * prefix. Queries run in a workgroup of their own.
+ */
 
 locals {
   database = replace(var.name, "-", "_")
@@ -26,6 +30,21 @@ locals {
     { name = "source", type = "string" },
   ]
   columns = var.scored ? local.scored_columns : local.raw_columns
+
+  hive = {
+    json = {
+      input      = "org.apache.hadoop.mapred.TextInputFormat"
+      output     = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+      serde      = "org.openx.data.jsonserde.JsonSerDe"
+      parameters = { "ignore.malformed.json" = "false" } # a broken line shall be seen, not passed over
+    }
+    parquet = {
+      input      = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+      output     = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+      serde      = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+      parameters = { "serialization.format" = "1" }
+    }
+  }
 
   queries = merge({
     posts_by_day = {
@@ -55,7 +74,7 @@ resource "aws_glue_catalog_table" "posts" {
 
   parameters = merge({
     "EXTERNAL"                    = "TRUE"
-    "classification"              = "json"
+    "classification"              = var.format
     "projection.enabled"          = "true"
     "projection.dt.type"          = "date"
     "projection.dt.format"        = "yyyy-MM-dd"
@@ -78,12 +97,12 @@ resource "aws_glue_catalog_table" "posts" {
 
   storage_descriptor {
     location      = local.location
-    input_format  = "org.apache.hadoop.mapred.TextInputFormat"
-    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+    input_format  = local.hive[var.format].input
+    output_format = local.hive[var.format].output
 
     ser_de_info {
-      serialization_library = "org.openx.data.jsonserde.JsonSerDe"
-      parameters            = { "ignore.malformed.json" = "false" } # a broken line shall be seen, not passed over
+      serialization_library = local.hive[var.format].serde
+      parameters            = local.hive[var.format].parameters
     }
 
     dynamic "columns" {

@@ -26,12 +26,59 @@ variable "labels" {
   description = "Labels that objects are partitioned by; empty = objects are not partitioned by label."
   type        = list(string)
   default     = []
+  validation {
+    condition     = alltrue([for label in var.labels : can(regex("^[^,/]+$", label))]) && length(distinct(var.labels)) == length(var.labels)
+    error_message = "The labels are distinct and have neither ',' nor '/': they are folders and a list."
+  }
 }
 
 variable "scored" {
   description = "Whether the posts were scored; false = as the producer sends them."
   type        = bool
   default     = true
+}
+
+variable "format" {
+  description = "How the posts are stored: json, one line for each, or parquet (module stream's parquet)."
+  type        = string
+  default     = "json"
+  validation {
+    condition     = contains(["json", "parquet"], var.format)
+    error_message = "The posts' format is json or parquet."
+  }
+}
+
+variable "compressed" {
+  description = "Whether lines of JSON are compressed with gzip, as module stream's compress says. Athena sees by itself, Redshift has to be told."
+  type        = bool
+  default     = true
+}
+
+variable "redshift" {
+  description = "Redshift Serverless beside Athena: three subnets in three zones, base capacity in RPU, and when objects are loaded, such as rate(1 hour), each load costing a minute at least (schedule null = only by hand); null = without it."
+  type = object({
+    vpc_id     = string
+    subnet_ids = list(string)
+    base_rpu   = optional(number, 8)
+    schedule   = optional(string)
+  })
+  default = null
+  validation {
+    condition     = var.redshift == null ? true : var.redshift.base_rpu == 4 || var.redshift.base_rpu >= 8 && var.redshift.base_rpu <= 512 && var.redshift.base_rpu % 8 == 0
+    error_message = "Redshift's base capacity is 4, or 8 to 512 in steps of 8 RPU."
+  }
+  validation {
+    condition     = var.redshift == null ? true : var.redshift.schedule == null ? true : can(regex("^(rate|cron)\\(.+\\)$", var.redshift.schedule))
+    error_message = "The schedule of Redshift's loads is rate(...) or cron(...)."
+  }
+  validation {
+    condition     = var.redshift == null ? true : length(var.redshift.subnet_ids) >= 3
+    error_message = "Redshift Serverless needs three subnets in three zones."
+  }
+  validation {
+    condition     = var.redshift == null || var.format == "json"
+    error_message = "Redshift is loaded from lines of JSON: leave format at json."
+  }
 }
 
 variable "since" {
@@ -54,7 +101,17 @@ variable "scan_limit_mb" {
   type        = number
   default     = 10240
   validation {
-    condition     = var.scan_limit_mb >= 10
-    error_message = "The limit of a query is at least 10 MB, which is Athena's own."
+    condition     = var.scan_limit_mb >= 10 && floor(var.scan_limit_mb) == var.scan_limit_mb
+    error_message = "The limit of a query is a whole number of MB, at least 10, which is Athena's own."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that Redshift's logs are kept; one of the numbers that CloudWatch Logs knows."
+  type        = number
+  default     = 30
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "The log's retention is a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or years."
   }
 }

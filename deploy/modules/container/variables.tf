@@ -11,6 +11,10 @@ variable "image_tag" {
   description = "Tag of the image in the repository; null = not pushed yet: the repository is made, no function."
   type        = string
   default     = null
+  validation {
+    condition     = var.image_tag == null ? true : can(regex("^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "The image's tag has letters, digits, '_', '.' and '-'."
+  }
 }
 
 variable "architecture" {
@@ -28,8 +32,8 @@ variable "memory_mb" {
   type        = number
   default     = 1769
   validation {
-    condition     = var.memory_mb >= 512 && var.memory_mb <= 10240
-    error_message = "The container's memory is 512 to 10240 MB."
+    condition     = var.memory_mb >= 512 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
+    error_message = "The container's memory is a whole number of MB from 512 to 10240."
   }
 }
 
@@ -38,8 +42,8 @@ variable "timeout_seconds" {
   type        = number
   default     = 300
   validation {
-    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 300
-    error_message = "The function's time limit is 1 to 300 seconds: Firehose waits no longer."
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 300 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "The function's time limit is 1 to 300 seconds, a whole number: Firehose waits no longer."
   }
 }
 
@@ -56,7 +60,11 @@ variable "force_delete" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the log is kept."
+  description = "Days that the log is kept; one of the numbers that CloudWatch Logs knows."
   type        = number
   default     = 30
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "The log's retention is a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or years."
+  }
 }

@@ -3,6 +3,14 @@ output "url" {
   value       = "http://${aws_lb.endpoint.dns_name}"
 }
 
+output "function_environment" {
+  description = "Environment of the function that asks the endpoint; the FastAPI server knows one post a request only."
+  value = merge(
+    { ENDPOINT_URL = "http://${aws_lb.endpoint.dns_name}" },
+    var.server == "fastapi" ? { ENDPOINT_BATCH = "1" } : {},
+  )
+}
+
 output "function_vpc" {
   description = "Subnets and security groups for the function, as module scorer takes them."
   value = {

@@ -7,12 +7,22 @@ variable "name" {
   }
 }
 
+variable "server" {
+  description = "What serves: coldstream, or fastapi, the published server with TensorFlow, for comparison."
+  type        = string
+  default     = "coldstream"
+  validation {
+    condition     = contains(["coldstream", "fastapi"], var.server)
+    error_message = "The endpoint's server is coldstream or fastapi."
+  }
+}
+
 variable "program" {
-  description = "Path of the coldstream program for Linux and the instances' architecture: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools."
+  description = "Path of the coldstream program for Linux and the instances' architecture (CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools); with server fastapi, of what bench/variants/ec2/bundle.sh wrote."
   type        = string
   validation {
     condition     = fileexists(var.program)
-    error_message = "The endpoint's program does not exist: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools."
+    error_message = "The endpoint's program does not exist: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools, or bench/variants/ec2/bundle.sh for server fastapi."
   }
 }
 
@@ -24,22 +34,30 @@ variable "architecture" {
     condition     = contains(["arm64", "x86_64"], var.architecture)
     error_message = "The architecture is arm64 or x86_64."
   }
+  validation {
+    condition     = var.server != "fastapi" || var.architecture == "x86_64"
+    error_message = "The endpoint's server fastapi needs architecture x86_64: its packages are pinned for that."
+  }
 }
 
 variable "instance_type" {
-  description = "Type of the instances; it has to fit the architecture."
+  description = "Type of the instances; it has to fit the architecture. null = t4g.small or t3.small, with server fastapi t3.medium."
   type        = string
-  default     = "t4g.small"
+  default     = null
   validation {
-    condition     = can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
+    condition     = var.instance_type == null ? true : can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
     error_message = "The instance type is of the form t4g.small."
   }
 }
 
 variable "ami" {
-  description = "Image of the instances with systemd and the AWS CLI; null = the newest Amazon Linux 2023."
+  description = "Image of the instances with systemd and the AWS CLI, and python3.11 by dnf for server fastapi; null = the newest Amazon Linux 2023."
   type        = string
   default     = null
+  validation {
+    condition     = var.ami == null ? true : can(regex("^ami-[0-9a-f]{8,17}$", var.ami))
+    error_message = "The image is of the form ami-0123456789abcdef0."
+  }
 }
 
 variable "instances" {
@@ -50,8 +68,8 @@ variable "instances" {
   })
   default = { min = 1, max = 1 }
   validation {
-    condition     = var.instances.min >= 1 && var.instances.max >= var.instances.min && var.instances.max <= 100
-    error_message = "The instances' min is at least 1 and their max no less than that, and at most 100."
+    condition     = var.instances.min >= 1 && var.instances.max >= var.instances.min && var.instances.max <= 100 && floor(var.instances.min) == var.instances.min && floor(var.instances.max) == var.instances.max
+    error_message = "The instances are whole numbers: min is at least 1 max no less than that and at most 100."
   }
 }
 

@@ -1,9 +1,14 @@
-# A VPC with two subnets in two zones, without NAT: the subnets reach the internet
-# by public addresses, or AWS alone by endpoints.
+/**
+ * # Module network
+ *
+ * A VPC with a subnet in each of two or three zones, without NAT: the subnets reach
+ * the internet by public addresses, or AWS alone by endpoints.
+ */
 
 data "aws_region" "this" {}
 
 data "aws_availability_zones" "this" {
+  #checkov:skip=CKV_AWS_394:only the first names are used; AWS adds zones with later letters
   state = "available"
   filter {
     name   = "opt-in-status"
@@ -12,6 +17,7 @@ data "aws_availability_zones" "this" {
 }
 
 resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_11:a log of all connections is the account's choice and costs by volume
   cidr_block           = var.cidr
   enable_dns_support   = true
   enable_dns_hostnames = true # the endpoints' private names need it
@@ -24,7 +30,7 @@ resource "aws_default_security_group" "this" {
 }
 
 resource "aws_subnet" "this" {
-  count             = 2
+  count             = var.zones
   vpc_id            = aws_vpc.this.id
   cidr_block        = cidrsubnet(var.cidr, 4, count.index)
   availability_zone = data.aws_availability_zones.this.names[count.index]
@@ -50,7 +56,7 @@ resource "aws_route" "internet" {
 }
 
 resource "aws_route_table_association" "this" {
-  count          = 2
+  count          = var.zones
   subnet_id      = aws_subnet.this[count.index].id
   route_table_id = aws_route_table.this.id
 }

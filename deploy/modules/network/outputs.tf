@@ -4,7 +4,7 @@ output "vpc_id" {
 }
 
 output "subnet_ids" {
-  description = "Ids of the two subnets, in two zones."
+  description = "Ids of the subnets, each in a zone of its own."
   value       = aws_subnet.this[*].id
 }
 

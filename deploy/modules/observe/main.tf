@@ -1,4 +1,8 @@
-# Alarms to one topic, and one dashboard.
+/**
+ * # Module observe
+ *
+ * Alarms to one topic, and one dashboard.
+ */
 
 data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
@@ -7,6 +11,7 @@ locals {
   stream   = { DeliveryStreamName = var.stream_name }
   function = { FunctionName = var.function_name }
   producer = { service = "producer" } # as producer --emf writes it
+  refused  = "${var.name}-refused-posts"
 
   every_alarm = {
     freshness = {
@@ -35,6 +40,20 @@ locals {
       text       = "Calls of the function by the stream failed; after three more tries their posts are in processing-failed/."
       metric     = "ExecuteProcessing.Success", namespace = "AWS/Firehose", dimensions = local.stream
       statistic  = "Minimum", threshold = 1, comparison = "LessThanThreshold"
+      no_data_is = "notBreaching"
+    }
+    refused = {
+      when       = var.function_name != null && var.function_log_group != null
+      text       = "The function could not score some posts; they are in processing-failed/, each with its reason."
+      metric     = local.refused, namespace = "coldstream", dimensions = {}
+      statistic  = "Sum", threshold = var.refused, comparison = "GreaterThanThreshold"
+      no_data_is = "notBreaching"
+    }
+    behind = {
+      when       = var.kinesis_source
+      text       = "The stream reads the Kinesis data stream too slowly; its records are kept for a day."
+      metric     = "KinesisMillisBehindLatest", namespace = "AWS/Firehose", dimensions = local.stream
+      statistic  = "Maximum", threshold = var.freshness_seconds * 1000, comparison = "GreaterThanThreshold"
       no_data_is = "notBreaching"
     }
     errors = {
@@ -82,6 +101,20 @@ locals {
   }
 
   alarms = { for name, a in local.every_alarm : name => a if a.when }
+}
+
+# The function counts in its log what it could not score; Firehose has no metric of it.
+resource "aws_cloudwatch_log_metric_filter" "refused" {
+  count          = local.every_alarm.refused.when ? 1 : 0
+  name           = local.refused
+  log_group_name = var.function_log_group
+  pattern        = "{ $.failed > 0 }"
+
+  metric_transformation {
+    namespace = "coldstream"
+    name      = local.refused
+    value     = "$.failed"
+  }
 }
 
 resource "aws_sns_topic" "alarms" {
@@ -165,6 +198,14 @@ locals {
       ]
     },
     {
+      when  = true
+      title = "Successful deliveries to S3 and calls of the function, share"
+      metrics = concat(
+        [["AWS/Firehose", "DeliveryToS3.Success", "DeliveryStreamName", var.stream_name, { stat = "Average" }]],
+        var.function_name == null ? [] : [["AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", var.stream_name, { stat = "Average" }]],
+      )
+    },
+    {
       when    = true
       title   = "Age of the oldest post in the stream, seconds"
       metrics = [["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", var.stream_name, { stat = "Maximum" }]]
@@ -194,6 +235,16 @@ locals {
         ["coldstream", "coldstream_producer_delivered_total", "service", "producer", { stat = "Sum" }],
         ["coldstream", "coldstream_producer_dead_lettered_total", "service", "producer", { stat = "Sum" }],
       ]
+    },
+    {
+      when    = local.every_alarm.refused.when
+      title   = "Posts that the function could not score"
+      metrics = [["coldstream", local.refused, { stat = "Sum" }]]
+    },
+    {
+      when    = var.producer
+      title   = "Age of the newest post read, seconds"
+      metrics = [["coldstream", "coldstream_producer_lag_seconds", "service", "producer", { stat = "Minimum" }]]
     },
     {
       when    = var.producer

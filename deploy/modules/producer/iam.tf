@@ -17,6 +17,13 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 
+locals {
+  key_actions = concat(
+    var.target == "kinesis" ? ["kms:GenerateDataKey"] : [], # Firehose asks for itself
+    var.token_version == 0 ? [] : ["kms:Decrypt"],
+  )
+}
+
 resource "aws_iam_role" "task" {
   name               = "${var.name}-task"
   assume_role_policy = data.aws_iam_policy_document.assume["ecs-tasks.amazonaws.com"].json
@@ -30,10 +37,10 @@ data "aws_iam_policy_document" "task" {
   }
 
   dynamic "statement" {
-    for_each = var.target == "kinesis" ? [1] : []
+    for_each = length(local.key_actions) == 0 ? [] : [local.key_actions]
     content {
       sid       = "Key"
-      actions   = ["kms:GenerateDataKey"]
+      actions   = statement.value
       resources = [var.kms_key_arn]
     }
   }
@@ -95,6 +102,11 @@ data "aws_iam_policy_document" "schedule" {
     sid       = "Run"
     actions   = ["ecs:RunTask"]
     resources = [aws_ecs_task_definition.producer[0].arn]
+  }
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt"] # of the schedule itself
+    resources = [var.kms_key_arn]
   }
   statement {
     sid       = "Roles"

@@ -1,5 +1,9 @@
-# The producer as a task on Fargate: its image, its cluster, the task, and either a
-# service or a schedule.
+/**
+ * # Module producer
+ *
+ * The producer as a task on Fargate: its image, its cluster, the task, and either a
+ * service or a schedule.
+ */
 
 data "aws_region" "this" {}
 data "aws_caller_identity" "this" {}
@@ -39,8 +43,10 @@ resource "aws_ecr_lifecycle_policy" "producer" {
 }
 
 resource "aws_secretsmanager_secret" "token" {
+  #checkov:skip=CKV2_AWS_57:the source gives tokens; nothing here could make a new one
   count                   = var.token_version == 0 ? 0 : 1
   name                    = "${var.name}/token"
+  kms_key_id              = var.kms_key_arn
   description             = "Token of the producer's source"
   recovery_window_in_days = 0 # the token is the source's to give again; a kept name would block the next apply
 }
@@ -53,7 +59,17 @@ resource "aws_secretsmanager_secret_version" "token" {
 }
 
 resource "aws_cloudwatch_log_group" "producer" {
+  #checkov:skip=CKV_AWS_158:counts and errors, no posts; CloudWatch encrypts it with its own key
+  #checkov:skip=CKV_AWS_338:how long it is kept is the user's choice, log_retention_days
   name              = "/coldstream/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+# Container Insights would make it, for ever.
+resource "aws_cloudwatch_log_group" "insights" {
+  #checkov:skip=CKV_AWS_158:counts and times of the task, no posts; CloudWatch encrypts it with its own key
+  #checkov:skip=CKV_AWS_338:how long it is kept is the user's choice, log_retention_days
+  name              = "/aws/ecs/containerinsights/${var.name}/performance"
   retention_in_days = var.log_retention_days
 }
 
@@ -63,6 +79,8 @@ resource "aws_ecs_cluster" "producer" {
     name  = "containerInsights"
     value = "enabled"
   }
+
+  depends_on = [aws_cloudwatch_log_group.insights]
 }
 
 resource "aws_ecs_task_definition" "producer" {
@@ -153,7 +171,9 @@ resource "aws_ecs_service" "producer" {
 resource "aws_scheduler_schedule" "run" {
   count               = local.pushed && var.schedule != null ? 1 : 0
   name                = var.name
+  description         = "Starts a run of the producer, which ends by itself."
   schedule_expression = var.schedule
+  kms_key_arn         = var.kms_key_arn
 
   flexible_time_window {
     mode = "OFF"

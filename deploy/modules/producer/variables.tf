@@ -10,11 +10,19 @@ variable "name" {
 variable "stream_name" {
   description = "Name of the stream that posts go into."
   type        = string
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_.-]{1,128}$", var.stream_name))
+    error_message = "The stream's name has 1 to 128 letters, digits, '_', '.' and '-'."
+  }
 }
 
 variable "stream_arn" {
   description = "ARN of the stream that posts go into."
   type        = string
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:(firehose|kinesis):", var.stream_arn)) && strcontains(var.stream_arn, ":${var.target}:")
+    error_message = "The stream's ARN is that of a stream of the target, arn:aws:firehose:... or arn:aws:kinesis:...."
+  }
 }
 
 variable "target" {
@@ -28,13 +36,8 @@ variable "target" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the key that encrypts a Kinesis data stream; not needed for firehose."
+  description = "ARN of the key that encrypts the token, the schedule and, with target kinesis, the stream."
   type        = string
-  default     = null
-  validation {
-    condition     = var.target == "firehose" || var.kms_key_arn != null
-    error_message = "A producer with target kinesis needs kms_key_arn, the key of the data stream."
-  }
 }
 
 variable "image_tag" {
@@ -85,6 +88,10 @@ variable "token" {
     condition     = var.token == null ? true : trimspace(var.token) != ""
     error_message = "The token is empty: leave it out for sources that need none."
   }
+  validation {
+    condition     = var.token == null || var.token_version > 0
+    error_message = "A token needs token_version, 1 for the first and counted up with each new one: otherwise it would not be written."
+  }
 }
 
 variable "token_version" {
@@ -108,12 +115,18 @@ variable "cpu" {
 }
 
 variable "memory_mb" {
-  description = "Memory of the task in MB."
+  description = "Memory of the task in MB; one that Fargate has for cpu."
   type        = number
   default     = 512
   validation {
-    condition     = var.memory_mb >= 512 && var.memory_mb <= 30720
-    error_message = "The task's memory is 512 to 30720 MB."
+    condition = contains({
+      256  = [512, 1024, 2048]
+      512  = range(1024, 4097, 1024)
+      1024 = range(2048, 8193, 1024)
+      2048 = range(4096, 16385, 1024)
+      4096 = range(8192, 30721, 1024)
+    }[contains([256, 512, 1024, 2048, 4096], var.cpu) ? var.cpu : 256], var.memory_mb)
+    error_message = "Fargate has not this memory for this cpu: 512, 1024 or 2048 MB for 256, 1024 to 4096 for 512, 2048 to 8192 for 1024, 4096 to 16384 for 2048, 8192 to 30720 for 4096, in steps of 1024."
   }
 }
 
@@ -154,7 +167,11 @@ variable "force_delete" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the task's log is kept."
+  description = "Days that the task's log is kept; one of the numbers that CloudWatch Logs knows."
   type        = number
   default     = 30
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "The log's retention is a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or years."
+  }
 }

@@ -30,6 +30,10 @@ variable "runtime" {
   description = "Lambda runtime: provided.al2023 for coldstream's own zips, another for the rivals of the bench stack."
   type        = string
   default     = "provided.al2023"
+  validation {
+    condition     = can(regex("^(provided\\.al20[0-9]{2}|(python|nodejs|java|dotnet|ruby)[0-9.x]+)$", var.runtime))
+    error_message = "The runtime is one of Lambda's names, such as provided.al2023 or python3.11."
+  }
 }
 
 variable "handler" {
@@ -53,8 +57,8 @@ variable "timeout_seconds" {
   type        = number
   default     = 60
   validation {
-    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 300
-    error_message = "The function's time limit is 1 to 300 seconds: Firehose waits no longer."
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 300 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "The function's time limit is 1 to 300 seconds, a whole number: Firehose waits no longer."
   }
 }
 
@@ -63,7 +67,7 @@ variable "reserved_concurrency" {
   type        = number
   default     = -1
   validation {
-    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1
+    condition     = var.reserved_concurrency == -1 || var.reserved_concurrency >= 1 && floor(var.reserved_concurrency) == var.reserved_concurrency
     error_message = "The reserved concurrency is at least 1, or -1 for none: with 0 every batch would fail."
   }
 }
@@ -72,6 +76,10 @@ variable "environment" {
   description = "Environment of the function, such as ENDPOINT_URL. No secrets: whoever may read the function reads them."
   type        = map(string)
   default     = {}
+  validation {
+    condition     = alltrue([for name, _ in var.environment : can(regex("^[a-zA-Z][a-zA-Z0-9_]+$", name)) && !startswith(name, "AWS_")])
+    error_message = "The names of the environment have letters, digits and '_'; those that begin with AWS_ are Lambda's own."
+  }
 }
 
 variable "function_url" {
@@ -97,6 +105,10 @@ variable "vpc" {
     security_group_ids = list(string)
   })
   default = null
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "A function inside a VPC needs at least one subnet and one security group."
+  }
 }
 
 variable "backfill" {

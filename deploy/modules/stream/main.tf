@@ -1,4 +1,8 @@
-# The delivery stream, its role and its log.
+/**
+ * # Module stream
+ *
+ * The delivery stream, its role and its log.
+ */
 
 data "aws_caller_identity" "this" {}
 data "aws_region" "this" {}
@@ -8,10 +12,13 @@ locals {
   partition = data.aws_partition.this.partition
   account   = data.aws_caller_identity.this.account_id
   region    = data.aws_region.this.name
+  glue      = "arn:${local.partition}:glue:${local.region}:${local.account}"
   by_label  = var.label_partitions ? "label=!{partitionKeyFromQuery:label}/" : ""
 }
 
 resource "aws_cloudwatch_log_group" "delivery" {
+  #checkov:skip=CKV_AWS_158:counts and errors, no posts; CloudWatch encrypts it with its own key
+  #checkov:skip=CKV_AWS_338:how long it is kept is the user's choice, log_retention_days
   name              = "/aws/kinesisfirehose/${var.name}"
   retention_in_days = var.log_retention_days
 }
@@ -87,6 +94,19 @@ data "aws_iam_policy_document" "delivery" {
   }
 
   dynamic "statement" {
+    for_each = var.parquet == null ? [] : [var.parquet]
+    content {
+      sid     = "Schema"
+      actions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
+      resources = [
+        "${local.glue}:catalog",
+        "${local.glue}:database/${statement.value.database}",
+        "${local.glue}:table/${statement.value.database}/${statement.value.table}",
+      ]
+    }
+  }
+
+  dynamic "statement" {
     for_each = aws_kinesis_stream.source
     content {
       sid       = "Source"
@@ -131,13 +151,37 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
     error_output_prefix = "processing-failed/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/"
     buffering_size      = var.buffer_mb
     buffering_interval  = var.buffer_seconds
-    compression_format  = var.compress ? "GZIP" : "UNCOMPRESSED"
+    compression_format  = var.compress && var.parquet == null ? "GZIP" : "UNCOMPRESSED" # Parquet compresses inside
     kms_key_arn         = aws_kms_key.this.arn
 
     cloudwatch_logging_options {
       enabled         = true
       log_group_name  = aws_cloudwatch_log_group.delivery.name
       log_stream_name = aws_cloudwatch_log_stream.delivery.name
+    }
+
+    dynamic "data_format_conversion_configuration" {
+      for_each = var.parquet == null ? [] : [var.parquet]
+      content {
+        input_format_configuration {
+          deserializer {
+            open_x_json_ser_de {}
+          }
+        }
+        output_format_configuration {
+          serializer {
+            parquet_ser_de {
+              compression = var.compress ? "SNAPPY" : "UNCOMPRESSED"
+            }
+          }
+        }
+        schema_configuration {
+          database_name = data_format_conversion_configuration.value.database
+          table_name    = data_format_conversion_configuration.value.table
+          role_arn      = aws_iam_role.delivery.arn
+          region        = local.region
+        }
+      }
     }
 
     dynamic "dynamic_partitioning_configuration" {

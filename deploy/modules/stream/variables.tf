@@ -18,6 +18,10 @@ variable "function_arn" {
   type        = string
   default     = null
   validation {
+    condition     = var.function_arn == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+:[a-zA-Z0-9_$-]+$", var.function_arn))
+    error_message = "function_arn is the ARN of a function's alias or version: arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS."
+  }
+  validation {
     condition     = !var.transform || var.function_arn != null
     error_message = "A stream with transform needs function_arn, the alias of the function that scores."
   }
@@ -38,13 +42,13 @@ variable "transform_buffer_seconds" {
   type        = number
   default     = 60
   validation {
-    condition     = var.transform_buffer_seconds >= 0 && var.transform_buffer_seconds <= 900
-    error_message = "The transformation's interval is 0 to 900 seconds."
+    condition     = var.transform_buffer_seconds >= 0 && var.transform_buffer_seconds <= 900 && floor(var.transform_buffer_seconds) == var.transform_buffer_seconds
+    error_message = "The transformation's interval is 0 to 900 seconds, a whole number."
   }
 }
 
 variable "buffer_mb" {
-  description = "MB that an object gathers before it is written: 1 to 128, at least 64 with label_partitions."
+  description = "MB that an object gathers before it is written: 1 to 128, at least 64 with label_partitions or parquet."
   type        = number
   default     = 64
   validation {
@@ -55,6 +59,10 @@ variable "buffer_mb" {
     condition     = !var.label_partitions || var.buffer_mb >= 64
     error_message = "The stream's buffer is at least 64 MB with label_partitions."
   }
+  validation {
+    condition     = var.parquet == null || var.buffer_mb >= 64
+    error_message = "The stream's buffer is at least 64 MB with parquet."
+  }
 }
 
 variable "buffer_seconds" {
@@ -62,8 +70,8 @@ variable "buffer_seconds" {
   type        = number
   default     = 60
   validation {
-    condition     = var.buffer_seconds >= 0 && var.buffer_seconds <= 900
-    error_message = "The stream's interval is 0 to 900 seconds."
+    condition     = var.buffer_seconds >= 0 && var.buffer_seconds <= 900 && floor(var.buffer_seconds) == var.buffer_seconds
+    error_message = "The stream's interval is 0 to 900 seconds, a whole number."
   }
   validation {
     condition     = !var.label_partitions || var.buffer_seconds >= 60
@@ -71,8 +79,17 @@ variable "buffer_seconds" {
   }
 }
 
+variable "parquet" {
+  description = "Glue table whose columns Firehose writes as Parquet instead of JSON lines; null = JSON lines. What has no column is left out."
+  type = object({
+    database = string
+    table    = string
+  })
+  default = null
+}
+
 variable "compress" {
-  description = "Whether objects are compressed with gzip."
+  description = "Whether objects are compressed: JSON lines with gzip, Parquet with Snappy."
   type        = bool
   default     = true
 }
@@ -114,8 +131,8 @@ variable "expire_days" {
   type        = number
   default     = null
   validation {
-    condition     = var.expire_days == null ? true : var.expire_days >= 1
-    error_message = "Objects expire after at least 1 day; null is never."
+    condition     = var.expire_days == null ? true : var.expire_days >= 1 && floor(var.expire_days) == var.expire_days
+    error_message = "Objects expire after a whole number of days, at least 1; null is never."
   }
 }
 
@@ -126,7 +143,11 @@ variable "force_destroy" {
 }
 
 variable "log_retention_days" {
-  description = "Days that the log of delivery errors is kept."
+  description = "Days that the log of delivery errors is kept; one of the numbers that CloudWatch Logs knows."
   type        = number
   default     = 30
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "The log's retention is a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or years."
+  }
 }

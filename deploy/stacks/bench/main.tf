@@ -1,8 +1,13 @@
-# All variants side by side, for bench aws: the zip with each runtime, the thin
-# function before an endpoint, and the container. All functions are copies for
-# measurements, so that bench may change their configuration.
+/**
+ * # Stack bench
+ *
+ * All variants side by side, for bench aws: the zip with each runtime, the thin
+ * function before an endpoint, and the container. All functions are copies for
+ * measurements, so that bench may change their configuration.
+ */
 
 locals {
+  ec2 = try(var.endpoint.server, "") == "fastapi" ? "fastapi-ec2" : "coldstream-ec2"
   zips = {
     coldstream-aws  = var.zip_aws
     coldstream-lean = var.zip_lean
@@ -11,7 +16,7 @@ locals {
     { for name, m in module.zip : name => {
       function_name = m.name, arn = m.arn, kind = "zip", arch = var.architecture, copy = true, upload_bytes = tonumber(m.upload_bytes)
     } },
-    { for m in module.thin : "coldstream-ec2" => {
+    { for m in module.thin : local.ec2 => {
       function_name = m.name, arn = m.arn, kind = "ec2", arch = var.architecture, copy = true, upload_bytes = tonumber(m.upload_bytes)
     } },
     { for m in module.container : "container" => {
@@ -40,6 +45,7 @@ module "endpoint" {
   source        = "../../modules/endpoint"
   count         = var.endpoint == null ? 0 : 1
   name          = var.name
+  server        = var.endpoint.server
   program       = var.endpoint.program
   architecture  = var.architecture
   instance_type = var.endpoint.instance_type
@@ -55,9 +61,9 @@ module "thin" {
   architecture    = var.architecture
   memory_mb       = 128
   timeout_seconds = 300
-  environment     = { ENDPOINT_URL = module.endpoint[0].url }
+  environment     = module.endpoint[0].function_environment
   vpc             = module.endpoint[0].function_vpc
-  tags            = { "coldstream:bench" = "coldstream-ec2", "coldstream:bench-kind" = "ec2", "coldstream:bench-copy" = "true" }
+  tags            = { "coldstream:bench" = local.ec2, "coldstream:bench-kind" = "ec2", "coldstream:bench-copy" = "true" }
 }
 
 module "container" {

@@ -21,11 +21,12 @@ variable "architecture" {
 }
 
 variable "endpoint" {
-  description = "The EC2 variant: paths of the thin zip (package --remote) and of the coldstream program; null = without it."
+  description = "The EC2 variant: paths of the thin zip (package --remote) and of the coldstream program, or with server fastapi of what bench/variants/ec2/bundle.sh wrote; null = without it."
   type = object({
     zip           = string
     program       = string
-    instance_type = optional(string, "t4g.small")
+    instance_type = optional(string)
+    server        = optional(string, "coldstream")
   })
   default = null
 }

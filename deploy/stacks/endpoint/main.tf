@@ -1,5 +1,9 @@
-# The EC2 variant: a delivery stream whose function asks `coldstream serve` on
-# instances behind an internal load balancer.
+/**
+ * # Stack endpoint
+ *
+ * The EC2 variant: a delivery stream whose function asks `coldstream serve`, or the
+ * published FastAPI server, on instances behind an internal load balancer.
+ */
 
 module "network" {
   source   = "../../modules/network"
@@ -13,6 +17,7 @@ module "network" {
 module "endpoint" {
   source        = "../../modules/endpoint"
   name          = var.name
+  server        = var.server
   program       = var.program
   architecture  = var.architecture
   instance_type = var.instance_type
@@ -27,7 +32,7 @@ module "scorer" {
   architecture    = var.architecture
   memory_mb       = 128
   timeout_seconds = 300
-  environment     = { ENDPOINT_URL = module.endpoint.url }
+  environment     = module.endpoint.function_environment
   vpc             = module.endpoint.function_vpc
 }
 
@@ -36,6 +41,10 @@ module "stream" {
   name          = "${var.name}-posts"
   function_arn  = module.scorer.alias_arn
   force_destroy = var.delete_objects
+
+  # FastAPI answers about 16 posts a second: a whole MB would take longer than a
+  # function may run.
+  transform_buffer_mb = var.server == "fastapi" ? 0.2 : 1
 }
 
 module "observe" {
@@ -43,6 +52,7 @@ module "observe" {
   name                     = var.name
   stream_name              = module.stream.name
   function_name            = module.scorer.name
+  function_log_group       = module.scorer.log_group
   function_timeout_seconds = 300
   email                    = var.email
   kms_key_arn              = module.stream.kms_key_arn

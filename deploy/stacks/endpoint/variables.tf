@@ -4,8 +4,14 @@ variable "zip" {
 }
 
 variable "program" {
-  description = "Path of the coldstream program: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools."
+  description = "Path of the coldstream program: CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o coldstream ./tools. With server fastapi, of what bench/variants/ec2/bundle.sh wrote."
   type        = string
+}
+
+variable "server" {
+  description = "What serves: coldstream, or fastapi, the published server with TensorFlow; that needs architecture x86_64."
+  type        = string
+  default     = "coldstream"
 }
 
 variable "name" {
@@ -21,9 +27,9 @@ variable "architecture" {
 }
 
 variable "instance_type" {
-  description = "Type of the instances; it has to fit the architecture."
+  description = "Type of the instances; it has to fit the architecture. null = t4g.small or t3.small, with server fastapi t3.medium."
   type        = string
-  default     = "t4g.small"
+  default     = null
 }
 
 variable "email" {

@@ -1,5 +1,10 @@
-# The second design: posts straight to S3 as they are, to be scored later, once
-# (S3 Batch Operations) or never.
+/**
+ * # Stack raw
+ *
+ * The second design: posts straight to S3, to be scored later, once (S3 Batch
+ * Operations) or never. They stay lines of JSON as they were sent, or Firehose
+ * formats them on their way in: columns in Parquet.
+ */
 
 module "stream" {
   source         = "../../modules/stream"
@@ -8,7 +13,14 @@ module "stream" {
   prefix         = "raw/"
   buffer_mb      = var.buffer_mb
   buffer_seconds = var.buffer_seconds
+  versioned      = var.versioned
+  expire_days    = var.expire_days
   force_destroy  = var.delete_objects
+
+  parquet = var.format != "parquet" ? null : {
+    database = module.analytics.database
+    table    = module.analytics.table
+  }
 }
 
 module "scorer" {
@@ -33,6 +45,7 @@ module "analytics" {
   bucket      = module.stream.bucket
   prefix      = module.stream.prefix
   scored      = false
+  format      = var.format
   kms_key_arn = module.stream.kms_key_arn
 }
 

@@ -10,6 +10,20 @@ variable "zip" {
   default     = null
 }
 
+variable "format" {
+  description = "Format of the posts in the bucket: json, lines as they were sent, or parquet, columns that Firehose makes of them."
+  type        = string
+  default     = "json"
+  validation {
+    condition     = contains(["json", "parquet"], var.format)
+    error_message = "The posts' format is json or parquet."
+  }
+  validation {
+    condition     = var.format == "json" || var.zip == null
+    error_message = "The function scores lines of JSON: with zip, leave format at json."
+  }
+}
+
 variable "architecture" {
   description = "Instruction set of the zip's program, arm64 or x86_64."
   type        = string
@@ -17,7 +31,7 @@ variable "architecture" {
 }
 
 variable "buffer_mb" {
-  description = "MB that an object gathers before it is written: 1 to 128."
+  description = "MB that an object gathers before it is written: 1 to 128, at least 64 with format parquet."
   type        = number
   default     = 128
 }
@@ -26,6 +40,18 @@ variable "buffer_seconds" {
   description = "Seconds that an object gathers before it is written: 0 to 900."
   type        = number
   default     = 300
+}
+
+variable "versioned" {
+  description = "Whether the bucket keeps older versions of objects."
+  type        = bool
+  default     = false
+}
+
+variable "expire_days" {
+  description = "Days after which objects are deleted; null = never."
+  type        = number
+  default     = null
 }
 
 variable "email" {

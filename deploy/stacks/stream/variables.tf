@@ -15,6 +15,24 @@ variable "architecture" {
   default     = "arm64"
 }
 
+variable "memory_mb" {
+  description = "Memory of the function in MB; 1769 MB is one processor."
+  type        = number
+  default     = 512
+}
+
+variable "reserved_concurrency" {
+  description = "Most invocations of the function at the same time; -1 = no limit of its own."
+  type        = number
+  default     = -1
+}
+
+variable "function_url" {
+  description = "Whether the function has a URL too, for calls with AWS signatures."
+  type        = bool
+  default     = false
+}
+
 variable "buffer_mb" {
   description = "MB that an object gathers before it is written: 1 to 128."
   type        = number
@@ -37,6 +55,53 @@ variable "kinesis_source" {
   description = "Whether posts come by a Kinesis data stream instead of directly."
   type        = bool
   default     = false
+}
+
+variable "versioned" {
+  description = "Whether the bucket keeps older versions of objects."
+  type        = bool
+  default     = false
+}
+
+variable "expire_days" {
+  description = "Days after which objects are deleted; null = never."
+  type        = number
+  default     = null
+}
+
+variable "vpc" {
+  description = "VPC and subnets of the producer (three, in three zones, with redshift), and whether it needs a public address in them; null = a VPC is made."
+  type = object({
+    vpc_id         = string
+    subnet_ids     = list(string)
+    public_address = optional(bool, false)
+  })
+  default = null
+}
+
+variable "private" {
+  description = "Whether the VPC that is made reaches AWS only, by interface endpoints, which cost by the hour: for sources inside the image or AWS."
+  type        = bool
+  default     = false
+  validation {
+    condition     = !var.private || var.vpc == null
+    error_message = "private is about the VPC that is made; with vpc it is that VPC's own affair."
+  }
+}
+
+variable "redshift" {
+  description = "Redshift Serverless beside Athena, such as { schedule = \"rate(1 day)\" }; null = without it, {} = loaded by hand."
+  type = object({
+    base_rpu = optional(number, 8)
+    schedule = optional(string)
+  })
+  default = null
+}
+
+variable "log_retention_days" {
+  description = "Days that the logs of function, stream, producer and Redshift are kept."
+  type        = number
+  default     = 30
 }
 
 variable "image_tag" {

@@ -1,0 +1,3 @@
+package deploy
+
+//go:generate go run ./costs --readme README.md --run ../bench/results/local.jsonl
