@@ -1,6 +1,6 @@
 // Package deploy holds Terraform, and the tests that apply it to Moto:
 //
-//	.ci/deploy
+//	deploy/test
 package deploy
 
 import (
@@ -21,7 +21,7 @@ var stacks = flag.Bool("stacks", false, "apply the stacks on Moto")
 func needStacks(t *testing.T) {
 	t.Helper()
 	if !*stacks {
-		t.Skip("NOT TESTED: applying the stacks on Moto takes minutes; run .ci/deploy, or go test with -timeout 20m -parallel 8 -args -stacks")
+		t.Skip("NOT TESTED: applying the stacks on Moto takes minutes; run deploy/test, or go test with -timeout 20m -parallel 8 -args -stacks")
 	}
 }
 

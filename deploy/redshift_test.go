@@ -31,7 +31,7 @@ func TestRedshiftSQL(t *testing.T) {
 	needStacks(t)
 	python := duckDB()
 	if python == "" {
-		t.Skip("NOT TESTED: Redshift's statements, for want of DuckDB: .ci/deploy makes it ready")
+		t.Skip("NOT TESTED: Redshift's statements, for want of DuckDB: deploy/test makes it ready")
 	}
 	w := newWorkspace(t, "stream", "")
 	w.dir = filepath.Join(w.dir, "..", "..", "modules", "analytics")

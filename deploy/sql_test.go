@@ -89,7 +89,7 @@ func (p *plane) checkQueries(want results) {
 	p.t.Helper()
 	python := duckDB()
 	if python == "" {
-		p.t.Log("NOT TESTED: the saved queries, for want of DuckDB: .ci/deploy makes it ready")
+		p.t.Log("NOT TESTED: the saved queries, for want of DuckDB: deploy/test makes it ready")
 		return
 	}
 	sql, database := p.savedQueries()
@@ -197,7 +197,7 @@ func (p *plane) savedQueries() (sql map[string]string, database string) {
 	return sql, database
 }
 
-// duckDB returns the Python that has DuckDB, which .ci/deploy makes ready; "" if
+// duckDB returns the Python that has DuckDB, which deploy/test makes ready; "" if
 // there is none.
 func duckDB() string {
 	cache, err := os.UserCacheDir()

@@ -34,16 +34,15 @@ s3:ListBucket. AWS_ENDPOINT_URL_S3 names another service.`,
 			if o.Since, err = parseSince(since); err != nil {
 				return err
 			}
-			client, place, err := bucketClient(ctx, args[0])
+			bucket, place, err := openPlace(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			o.Bucket, o.Prefix = place.Bucket, place.Prefix
 			progress := cli.NewProgress(cmd.ErrOrStderr(), "listing "+args[0], -1)
 			defer progress.Done()
 			var sum manifest.Summary
 			err = cli.WriteFile(ctx, out, func(w io.Writer) (err error) {
-				sum, err = manifest.Write(ctx, w, client, o, func(s manifest.Summary) { progress.Set(s.Listed) })
+				sum, err = manifest.Write(w, place.Bucket, bucket.List(ctx), o, func(s manifest.Summary) { progress.Set(s.Listed) })
 				if err == nil && sum.Objects == 0 {
 					err = noObjects(args[0], sum)
 				}

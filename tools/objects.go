@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"coldstream/internal/cli"
 	"coldstream/internal/deliver/awstarget"
 	"coldstream/internal/report"
@@ -40,15 +38,6 @@ func openObjects(ctx context.Context, src string) (report.Objects, error) {
 
 // openPlace makes ready to read the objects at s3://BUCKET/PREFIX.
 func openPlace(ctx context.Context, text string) (*s3objects.Reader, s3objects.Place, error) {
-	client, place, err := bucketClient(ctx, text)
-	if err != nil {
-		return nil, place, err
-	}
-	return s3objects.New(client, place), place, nil
-}
-
-// bucketClient returns a client of S3 for s3://BUCKET/PREFIX, and its parts.
-func bucketClient(ctx context.Context, text string) (*s3.Client, s3objects.Place, error) {
 	place, err := s3objects.ParsePlace(text)
 	if err != nil {
 		return nil, place, cli.Usagef("%w", err)
@@ -63,7 +52,7 @@ func bucketClient(ctx context.Context, text string) (*s3.Client, s3objects.Place
 		}
 		return nil, place, err
 	}
-	return s3objects.NewClient(cfg), place, nil
+	return s3objects.New(s3objects.NewClient(cfg), place), place, nil
 }
 
 // inBucket gives the objects of a bucket as those of a directory are: without

@@ -1,30 +1,22 @@
 // Package manifest writes the manifest of an S3 Batch Operations job: Write
-// lists the objects under a prefix and writes a line for each.
+// writes a line for each object of a listing.
 package manifest
 
 import (
-	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"coldstream/internal/s3objects"
 )
 
-// Client is the one operation of *s3.Client that a listing needs.
-type Client interface {
-	ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, options ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
-}
-
-// Options say which objects are named. Only Bucket is required.
+// Options say which objects are named: zero, all but empty ones.
 type Options struct {
-	Bucket, Prefix string
-	Suffix         string    // of the keys; "" = any
-	Since          time.Time // of the last change, this moment included; zero = any
+	Suffix string    // of the keys; "" = any
+	Since  time.Time // of the last change, this moment included; zero = any
 }
 
 // Summary is the account of a listing: Listed = Objects + Empty + Other.
@@ -36,61 +28,39 @@ type Summary struct {
 	Other   int   // left out by Suffix and Since
 }
 
-// Write lists the objects and writes lines "bucket,key" to w, keys URL-encoded
-// and in the order of the listing, which is that of their bytes. The listing is
-// read page by page; progress, which may be nil, is told of every page.
-func Write(ctx context.Context, w io.Writer, c Client, o Options, progress func(Summary)) (Summary, error) {
+// Write writes a line "bucket,key" to w for each of the objects that a listing
+// of the bucket has, keys URL-encoded and in the listing's order. progress, which
+// may be nil, is told after every object. The listing's error ends it.
+func Write(w io.Writer, bucket string, objects iter.Seq2[s3objects.Info, error], o Options, progress func(Summary)) (Summary, error) {
 	var sum Summary
-	in := &s3.ListObjectsV2Input{Bucket: &o.Bucket, EncodingType: types.EncodingTypeUrl}
-	if o.Prefix != "" {
-		in.Prefix = &o.Prefix
-	}
-	for {
-		page, err := c.ListObjectsV2(ctx, in)
+	for object, err := range objects {
 		if err != nil {
-			return sum, fmt.Errorf("manifest: list s3://%s/%s: %w", o.Bucket, o.Prefix, err)
+			return sum, err
 		}
-		for i := range page.Contents {
-			if err := sum.add(w, &o, &page.Contents[i], page.EncodingType == types.EncodingTypeUrl); err != nil {
-				return sum, err
-			}
+		if err := sum.add(w, bucket, &o, &object); err != nil {
+			return sum, err
 		}
 		if progress != nil {
 			progress(sum)
 		}
-		if !aws.ToBool(page.IsTruncated) {
-			return sum, nil
-		}
-		if aws.ToString(page.NextContinuationToken) == "" || aws.ToString(page.NextContinuationToken) == aws.ToString(in.ContinuationToken) {
-			return sum, fmt.Errorf("manifest: list s3://%s/%s: the listing does not go on after %d objects", o.Bucket, o.Prefix, sum.Listed)
-		}
-		in.ContinuationToken = page.NextContinuationToken
 	}
+	return sum, nil
 }
 
 // add counts an object and writes its line if it belongs into the manifest.
-func (s *Summary) add(w io.Writer, o *Options, object *types.Object, encoded bool) error {
-	key := aws.ToString(object.Key)
-	if encoded {
-		plain, err := url.QueryUnescape(key)
-		if err != nil {
-			return fmt.Errorf("manifest: list s3://%s/%s: key %q: %w", o.Bucket, o.Prefix, key, err)
-		}
-		key = plain
-	}
+func (s *Summary) add(w io.Writer, bucket string, o *Options, object *s3objects.Info) error {
 	s.Listed++
-	size := aws.ToInt64(object.Size)
 	switch {
-	case !strings.HasSuffix(key, o.Suffix), !o.Since.IsZero() && aws.ToTime(object.LastModified).Before(o.Since):
+	case !strings.HasSuffix(object.Key, o.Suffix), !o.Since.IsZero() && object.Modified.Before(o.Since):
 		s.Other++
 		return nil
-	case size == 0:
+	case object.Size == 0:
 		s.Empty++
 		return nil
 	}
 	s.Objects++
-	s.Bytes += size
-	_, err := fmt.Fprintf(w, "%s,%s\n", o.Bucket, escape(key))
+	s.Bytes += object.Size
+	_, err := fmt.Fprintf(w, "%s,%s\n", bucket, escape(object.Key))
 	return err
 }
 
