@@ -89,7 +89,8 @@ type account struct {
 	staged   int         // posts counted in it that are not in the queue yet
 	broken   int         // received, but not to be committed: the bad record that ended the run
 	out      sentState
-	earlier  int // delivered by earlier runs
+	unsaved  bool // the queue does not keep all of out.MaybeDoubled yet
+	earlier  int  // delivered by earlier runs
 	requests int
 	retried  int
 }
@@ -115,6 +116,7 @@ func openAccount(q Queue, origin string) (*account, error) {
 		a.in.Filtered = map[string]int{}
 	}
 	a.out.MaybeDoubled += q.MaybeSent()
+	a.unsaved = q.MaybeSent() > 0
 	a.earlier = a.out.Delivered
 	return a, nil
 }
@@ -158,7 +160,7 @@ func (a *account) accepted(posts, bytes int) []byte {
 	defer a.mu.Unlock()
 	a.out.Delivered += posts
 	a.out.Bytes += bytes
-	return mustJSON(a.out)
+	return a.sent()
 }
 
 // rejected counts a post that the target will never take.
@@ -166,7 +168,26 @@ func (a *account) rejected() []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.out.DeadLettered++
+	return a.sent()
+}
+
+// sent returns the state to keep. The caller holds mu.
+func (a *account) sent() []byte {
+	a.unsaved = false
 	return mustJSON(a.out)
+}
+
+// doubts returns the state to keep before anything is sent, nil if the queue has
+// it: posts that may have arrived are about to be sent again, and if the process
+// is killed meanwhile, what the queue has handed out counts for one of the two
+// times only.
+func (a *account) doubts() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.unsaved {
+		return nil
+	}
+	return a.sent()
 }
 
 // requested counts a request of which again posts are to be sent again, doubled
@@ -177,6 +198,7 @@ func (a *account) requested(again, doubled int) {
 	a.requests++
 	a.retried += again
 	a.out.MaybeDoubled += doubled
+	a.unsaved = a.unsaved || doubled > 0
 }
 
 func mustJSON(v any) []byte {

@@ -58,6 +58,7 @@ type sender struct {
 	failures int       // requests with a failure, in a row
 	progress time.Time // when a post was last accepted
 	resume   time.Time // when the back-off ends
+	next     time.Time // when batch, which had nothing yet, is to be asked again
 	outage   error     // the last request failed as a whole, with this
 }
 
@@ -89,6 +90,11 @@ func (s *sender) loop() error {
 			parcels := s.batch()
 			if parcels == nil {
 				break
+			}
+			if state := s.account.doubts(); state != nil {
+				if err := s.o.Queue.Ack(nil, state); err != nil {
+					return s.finish(err)
+				}
 			}
 			s.put(parcels)
 		}
@@ -163,10 +169,11 @@ func (s *sender) pack(e spool.Entry) {
 }
 
 // batch takes the parcels of the next request out, nil if it is not yet time
-// for one.
+// for one; next says when it will be.
 func (s *sender) batch() []parcel {
 	now := time.Now()
-	if now.Before(s.resume) || s.pace.allowed(now) > 0 {
+	if pause := max(s.resume.Sub(now), s.pace.allowed(now)); pause > 0 {
+		s.next = now.Add(pause)
 		return nil
 	}
 	if len(s.halves) > 0 {
@@ -185,6 +192,7 @@ func (s *sender) batch() []parcel {
 	}
 	full = full || s.taken >= s.wanted() // no more are taken before these are sent
 	if n == 0 || !full && len(s.retry) == 0 && !s.over && s.ctx.Err() == nil && now.Sub(s.waiting) < s.o.Linger {
+		s.next = s.waiting.Add(s.o.Linger)
 		return nil
 	}
 	parcels := make([]parcel, 0, n)
@@ -227,12 +235,7 @@ func posts(parcels []parcel) int {
 func (s *sender) wait() error {
 	var timer <-chan time.Time
 	if s.inFlight < s.o.InFlight && len(s.halves)+len(s.retry)+len(s.fresh) > 0 {
-		now := time.Now()
-		pause := max(s.resume.Sub(now), s.pace.allowed(now))
-		if pause <= 0 {
-			pause = s.o.Linger - now.Sub(s.waiting)
-		}
-		t := time.NewTimer(max(pause, 0))
+		t := time.NewTimer(max(time.Until(s.next), 0))
 		defer t.Stop()
 		timer = t.C
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -253,6 +255,61 @@ func TestUnansweredRequestsAreCounted(t *testing.T) {
 	}
 	if err != nil || doubled == 0 || c.MaybeDoubled != doubled {
 		t.Errorf("%+v, %v: %d doubled", c, err, doubled)
+	}
+}
+
+// TestKilledRunsCountWhatTheySent: the target accepts every request, and no
+// answer arrives, since the connection breaks or the process is killed (its spool
+// goes on as the files are at that moment). Posts arrive once with each of them,
+// and the account knows.
+func TestKilledRunsCountWhatTheySent(t *testing.T) {
+	const posts = 300
+	for _, fates := range []string{"k", "rk", "rrk", "kk", "krk", "rkrkk"} {
+		received, dir := 0, t.TempDir()
+		q := openSpool(t, dir, spool.Options{})
+		ctx, kill := context.WithCancel(t.Context())
+		n := 0
+		to := putterFunc(func(_ context.Context, records []Record) ([]Refusal, error) {
+			received += len(records)
+			if n++; n > len(fates) {
+				return nil, nil
+			}
+			if fates[n-1] == 'k' {
+				after := filepath.Join(t.TempDir(), "killed")
+				if err := os.CopyFS(after, os.DirFS(dir)); err != nil {
+					t.Error(err)
+				}
+				dir = after
+				kill()
+			}
+			return nil, errors.New("connection reset")
+		})
+		var c Counts
+		for {
+			cursor, err := Cursor(q, "sample")
+			if err != nil {
+				t.Fatal(err)
+			}
+			src, err := source.NewSample(posts, source.Options{Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := quick()
+			o.Queue, o.Origin, o.Grace, o.Linger = q, "sample", time.Millisecond, time.Minute // all in one request
+			c, err = Run(ctx, src, to, o)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			q = openSpool(t, dir, spool.Options{})
+			ctx, kill = context.WithCancel(t.Context())
+		}
+		kill()
+		if doubled := received - posts; doubled != len(fates)*posts || c.MaybeDoubled != doubled || !c.Balanced() || c.Delivered != posts {
+			t.Errorf("%s: %d doubled; %+v", fates, doubled, c)
+		}
 	}
 }
 
