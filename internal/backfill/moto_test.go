@@ -14,6 +14,7 @@ import (
 	"coldstream/internal/manifest"
 	"coldstream/internal/mototest"
 	"coldstream/internal/s3lite"
+	"coldstream/internal/s3objects"
 	"coldstream/internal/sentiment"
 	"coldstream/weights/pretrained"
 )
@@ -34,7 +35,8 @@ func TestFromManifestToResultsOnMoto(t *testing.T) {
 		}
 	}
 	var list strings.Builder
-	if _, err := manifest.Write(t.Context(), &list, sdk, manifest.Options{Bucket: "source", Prefix: "raw/"}, nil); err != nil {
+	objects := s3objects.New(sdk, s3objects.Place{Bucket: "source", Prefix: "raw/"}).List(t.Context())
+	if _, err := manifest.Write(&list, "source", objects, manifest.Options{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	client, err := s3lite.New(s3lite.Options{Region: "us-east-1", AccessKey: "a", SecretKey: "s", Endpoint: url})
