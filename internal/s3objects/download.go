@@ -44,15 +44,18 @@ func (r *Reader) Download(ctx context.Context, dir string, progress func(Summary
 	}
 	defer root.Close()
 	d := &download{root: root, dir: dir, place: r.place, progress: progress}
-	for o, err := range r.Objects(ctx, d.wants) {
-		if err == nil {
+	for o, e := range r.Objects(ctx, d.wants) {
+		if err = e; err == nil {
 			err = d.store(o)
 		}
 		if err != nil {
-			return d.sum, err
+			break
 		}
 	}
-	return d.sum, d.sync("")
+	if err == nil {
+		err = d.sync("")
+	}
+	return d.sum, err // not in the loop: what lists counts until it has ended
 }
 
 // download stores objects below root, which is opened from dir.
